@@ -113,6 +113,7 @@ typedef struct Gen {
 typedef struct Body {
     Span span;
     bool braced;
+    uint32_t depth;
     Stmt **stmts;
     uint32_t n_stmts;
     Expr *value; /* or NULL */
@@ -204,6 +205,7 @@ typedef struct Field {
 
 struct Type {
     TypeKind kind;
+    uint32_t depth;
     Span span;
     const char *name;
     Expr **dims; /* any expression, or EXPR_PACK */
@@ -255,6 +257,7 @@ typedef enum StmtKind {
 struct Stmt {
     StmtKind kind;
     AstOp op;
+    uint32_t depth;
     Span span;
     const char *name;
     Span name_span;
@@ -300,13 +303,12 @@ typedef struct Setting {
  *   import                   text (the path)
  *   const                    name, type or NULL, value
  *   data                     name, type
- *   fn network energy loss   name, statics, params, result or NULL, body; an `fn` also
+ *   fn network energy loss   name, statics, params, result, body; an `fn` also
  *   dataset                  derivative or NULL (`derivative |x, w| ...` behind its body)
  *   sampler optimizer        name, statics, params, body (always braced); a body without
  *                            STMT_STEP is itself the step
- *   train sample             settings; `name` is "train", "sample"
- * An fn, network, energy, loss or dataset without `-> type` is a syntax error unless it is a
- * local fn, whose result may be NULL: then the type is that of what it returns. */
+ *   train sample             settings (names may be dotted: "using.step_size"); `name` is
+ * "train", "sample" A local fn is a Decl of its own, held by a STMT_DECL. */
 struct Decl {
     DeclKind kind;
     Span span;
