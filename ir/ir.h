@@ -276,6 +276,11 @@ void region_end(Builder *b);
 Ref ir_build(Builder *b, Op op, Type type, uint32_t n_args, const Ref *arg, Attr attr,
              uint32_t n_regions, const RegionId *own);
 
+/* The same without folding and sharing: for the reader, which must give back what was printed.
+ */
+Ref ir_build_raw(Builder *b, Op op, Type type, uint32_t n_args, const Ref *arg, Attr attr,
+                 uint32_t n_regions, const RegionId *own);
+
 /* Pointwise ops by name: ir_add(b, x, y).  A rank-0 operand is broadcast to the other's shape.
  */
 Ref ir_pointwise(Builder *b, Op op, Ref x, Ref y, Ref z);
