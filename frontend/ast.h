@@ -223,6 +223,7 @@ struct Type {
  * `_` is an ordinary name here; it discards. */
 typedef struct Pattern {
     Span span;
+    uint32_t depth;
     const char *name;        /* NULL if it is a tuple of patterns */
     Type *type;              /* or NULL */
     struct Pattern **fields; /* of a tuple */

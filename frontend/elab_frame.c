@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elab_frame.c -- IR functions being built: captured values, inputs, and the numbering of
+ * draws.
+ *
+ * A value made in one function and used in one inside it becomes a parameter there; the call
+ * passes it.  Inputs of an entry function are made when they are first asked for.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "frontend/elab.h"
+
+Frame *
+frame_new(Elab *e, const char *name, Frame *outer)
+{
+    Frame *f = arena_new(e->arena, Frame);
+
+    f->outer = outer;
+    f->b = builder_at(e->module, function_new(e->module, name));
+    f->nest = &f->base;
+    return f;
+}
+
+/* ---- captures ---- */
+
+static bool
+is_inside(const Frame *frame, const Frame *outer)
+{
+    while (frame && frame != outer)
+        frame = frame->outer;
+    return frame != NULL;
+}
+
+/* Constants are made anew instead of being passed, so that they go on folding. */
+static Ref
+copy_constant(Elab *e, Frame *to, const Function *from, Ref r)
+{
+    const Node *n = ir_node(from, r);
+    Type t = n->type;
+
+    (void)e;
+    while (n->op == OP_broadcast && n->attr.n_ints == 0)
+        n = ir_node(from, n->arg[0]);
+    if (n->op != OP_const)
+        return NO_REF;
+    Ref c = ir_const(&to->b, n->type, n->attr.data);
+    return type_same_shape(t, n->type) ? c : ir_broadcast(&to->b, c, t, NULL);
+}
+
+static Ref
+add_capture(Elab *e, Frame *frame, Value v, Type type)
+{
+    RegionId back = frame->b.region;
+
+    frame->b.region = 0;
+    Ref inner = ir_param(&frame->b, type);
+    frame->b.region = back;
+    frame->capture = arena_grow(e->arena, frame->capture, frame->n_captures,
+                                &frame->cap_captures, frame->n_captures + 1, sizeof(Capture));
+    frame->capture[frame->n_captures++] = (Capture){v, inner};
+    return inner;
+}
+
+Ref
+import_ref(Elab *e, Frame *frame, Value v, Span span)
+{
+    if (v.frame == frame)
+        return v.ref;
+    if (!is_inside(frame, v.frame)) {
+        complain(e, elab_not_here, span);
+        return ir_full(&frame->b, value_type(e, v), 0);
+    }
+    Ref c = copy_constant(e, frame, v.frame->b.function, v.ref);
+    if (c.id)
+        return c;
+    Value outer = v;
+    outer.ref = import_ref(e, frame->outer, v, span);
+    outer.frame = frame->outer;
+    for (size_t i = 0; i < frame->n_captures; i++)
+        if (ref_eq(frame->capture[i].outer.ref, outer.ref))
+            return frame->capture[i].inner;
+    return add_capture(e, frame, outer, value_type(e, outer));
+}
+
+/* ---- inputs ---- */
+
+static Frame *
+entry_frame(Frame *f)
+{
+    while (f->outer)
+        f = f->outer;
+    return f;
+}
+
+Value
+entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance)
+{
+    Frame *f = entry_frame(e->frame);
+    RegionId back = f->b.region;
+
+    for (size_t i = 0; i < f->n_inputs; i++)
+        if (f->input[i].kind == kind && strcmp(f->input[i].name, name) == 0)
+            return (Value){.kind = VAL_ref, .ref = f->input[i].ref, .frame = f};
+    f->b.region = 0;
+    Ref r = ir_input(&f->b, type, name, kind, variance);
+    f->b.region = back;
+    f->input = arena_grow(e->arena, f->input, f->n_inputs, &f->cap_inputs, f->n_inputs + 1,
+                          sizeof(EntryInput));
+    f->input[f->n_inputs++] = (EntryInput){(uint8_t)kind, name, r};
+    return (Value){.kind = VAL_ref, .ref = r, .frame = f};
+}
+
+/* ---- draws ---- */
+
+void
+nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index, const uint32_t *extent)
+{
+    *nest = (Nest){.outer = e->frame->nest, .rank = rank};
+    for (unsigned i = 0; i < rank; i++) {
+        nest->index[i] = index[i];
+        nest->extent[i] = extent[i];
+    }
+    e->frame->nest = nest;
+}
+
+/* Blocks of random words an iteration takes; known when its last draw is. */
+static void
+number_blocks(Frame *f, const Nest *nest)
+{
+    uint32_t blocks = (nest->words + 3) / 4;
+
+    for (size_t i = 0; i < nest->n; i++)
+        f->b.function->node[nest->node[i]].attr.draw.blocks = blocks;
+}
+
+void
+nest_leave(Elab *e)
+{
+    Nest *nest = e->frame->nest;
+
+    number_blocks(e->frame, nest);
+    if (nest->outer)
+        e->frame->nest = nest->outer;
+}
+
+/* Turns of a loop whose trip count only the run knows, where another loop is around it. */
+enum { UNKNOWN_EXTENT = 1 << 16 };
+
+/* The linear index of the loops around, row-major. */
+static Ref
+iteration_of(Elab *e, const Nest *nest)
+{
+    Builder *b = &e->frame->b;
+    Ref at = nest->outer ? iteration_of(e, nest->outer) : ir_number(b, DT_i32, 0);
+
+    for (unsigned i = 0; i < nest->rank; i++) {
+        uint32_t extent = nest->extent[i] ? nest->extent[i] : UNKNOWN_EXTENT;
+        Ref scaled =
+            ir_is_number(b->function, at, 0) ? at : ir_mul(b, at, ir_number(b, DT_i32, extent));
+        at = ir_is_number(b->function, scaled, 0) ? nest->index[i]
+                                                  : ir_add(b, scaled, nest->index[i]);
+    }
+    return at;
+}
+
+/* Draws of four words and more begin a block, so that they are made block by block; pairs of
+ * normals stay together. */
+static uint32_t
+words_of(Distribution dist, Type t, uint32_t *align)
+{
+    uint32_t size = t.dtype == DT_f64 ? 2 : 1, n = (uint32_t)type_size(t);
+
+    if (dist == DRAW_normal)
+        n += n & 1;
+    *align = size * (dist == DRAW_normal ? 2 : 1);
+    if (n * size >= 4)
+        *align = 4;
+    return n * size;
+}
+
+enum { MAX_REGIONS = 4096, MAX_DRAWN = 1 << 28 };
+
+Value
+draw_value(Elab *e, Distribution dist, Type type)
+{
+    Frame *f = e->frame;
+    Nest *nest = f->nest;
+    uint32_t align, n = words_of(dist, type, &align);
+
+    if (!nest->draws) {
+        nest->draws = true;
+        nest->region = (uint16_t)f->n_draw_regions++;
+    }
+    if (f->n_draw_regions > MAX_REGIONS || n > MAX_DRAWN || nest->words > MAX_DRAWN)
+        return FAIL(e, elab_too_many_draws, f->b.span);
+    nest->words = (nest->words + align - 1) / align * align;
+    DrawAttr attr = {.dist = (uint8_t)dist, .shared = f->shared_draws, .region = nest->region};
+    attr.word = nest->words;
+    Ref r = ir_draw(&f->b, type, attr, iteration_of(e, nest));
+    nest->words += n;
+    nest->node =
+        arena_grow(e->arena, nest->node, nest->n, &nest->cap, nest->n + 1, sizeof *nest->node);
+    nest->node[nest->n++] = r.id;
+    return (Value){.kind = VAL_ref, .ref = r, .frame = f};
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elab_value.c -- values of the elaborator: making, converting and describing them.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "frontend/elab.h"
+
+Value
+value_int(int64_t i)
+{
+    return (Value){.kind = VAL_int, .i = i};
+}
+
+Value
+value_real(double r)
+{
+    return (Value){.kind = VAL_real, .r = r};
+}
+
+Value
+value_bool(bool b)
+{
+    return (Value){.kind = VAL_bool, .b = b};
+}
+
+static Value
+read_constant(Type t, Scalar s)
+{
+    if (t.dtype == DT_bool)
+        return value_bool(s.b);
+    return t.dtype == DT_i32 ? value_int(s.i32) : value_real(scalar_to_double(s, t.dtype));
+}
+
+/* A scalar that was folded to an int or a truth value is known while compiling; a real one is
+ * not taken back, since it has been rounded to a dtype. */
+Value
+value_ref(Elab *e, Ref r)
+{
+    const Function *f = e->frame->b.function;
+    Type t = ir_type(f, r);
+    Scalar s;
+
+    if (t.rank == 0 && (t.dtype == DT_bool || t.dtype == DT_i32) && ir_is_splat(f, r, &s))
+        return read_constant(t, s);
+    return (Value){.kind = VAL_ref, .ref = r, .frame = e->frame};
+}
+
+Value
+value_fn(FnVal *fn)
+{
+    return (Value){.kind = VAL_fn, .fn = fn};
+}
+
+Value
+value_tuple(Elab *e, uint32_t n, const Value *item)
+{
+    Value v = {.kind = VAL_tuple};
+
+    v.n = n;
+    v.item = arena_array(e->arena, Value, n);
+    memcpy(v.item, item, n * sizeof *item);
+    return v;
+}
+
+bool
+is_poison(Value v)
+{
+    if (v.kind == VAL_tuple)
+        for (uint32_t i = 0; i < v.n; i++)
+            if (is_poison(v.item[i]))
+                return true;
+    return v.kind == VAL_poison;
+}
+
+bool
+is_static(Value v)
+{
+    return v.kind == VAL_int || v.kind == VAL_real || v.kind == VAL_bool;
+}
+
+bool
+is_number(Value v)
+{
+    return is_static(v) || v.kind == VAL_ref;
+}
+
+Type
+value_type(const Elab *e, Value v)
+{
+    switch (v.kind) {
+    case VAL_int: return type_scalar(DT_i32);
+    case VAL_real: return type_scalar(e->real);
+    case VAL_bool: return type_scalar(DT_bool);
+    case VAL_ref: return ir_type(v.frame->b.function, v.ref);
+    default: return type_scalar(DT_none);
+    }
+}
+
+bool
+is_scalar(const Elab *e, Value v)
+{
+    return is_number(v) && value_type(e, v).rank == 0;
+}
+
+bool
+is_wide(const Elab *e, Value v)
+{
+    return v.kind == VAL_ref && value_type(e, v).dtype == DT_f64 && e->real != DT_f64;
+}
+
+/* ---- text ---- */
+
+const char *
+dims_text(const Elab *e, Dims d)
+{
+    Text t = {.arena = e->arena};
+
+    text_printf(&t, "[");
+    for (uint32_t i = 0; i < d.rank; i++)
+        text_printf(&t, "%s%u", i ? ", " : "", d.dim[i]);
+    text_printf(&t, "]");
+    return text_str(&t);
+}
+
+const char *
+type_text(const Elab *e, Type t)
+{
+    const char *name = t.dtype == DT_bool ? "bool" : dtype_is_int(t.dtype) ? "int" : "real";
+    Dims d = {.rank = t.rank};
+
+    if (t.rank == 0)
+        return name;
+    memcpy(d.dim, t.dim, sizeof d.dim);
+    return arena_printf(e->arena, "%s%s", name, dims_text(e, d));
+}
+
+static const char *
+tuple_text(const Elab *e, Value v)
+{
+    Text t = {.arena = e->arena};
+
+    text_printf(&t, "(");
+    for (uint32_t i = 0; i < v.n; i++)
+        text_printf(&t, "%s%s", i ? ", " : "", value_text(e, v.item[i]));
+    text_printf(&t, ")");
+    return text_str(&t);
+}
+
+static const char *
+fn_text(const Elab *e, const FnVal *fn)
+{
+    if (fn->kind == FN_decl && fn->decl->name)
+        return arena_printf(e->arena, "the %s '%s'", ast_decl_word(fn->decl->kind),
+                            fn->decl->name);
+    return "a function";
+}
+
+const char *
+value_text(const Elab *e, Value v)
+{
+    switch (v.kind) {
+    case VAL_tuple: return tuple_text(e, v);
+    case VAL_fn: return fn_text(e, v.fn);
+    case VAL_list: return "an array of layers";
+    case VAL_shape: return "a shape";
+    case VAL_none: return "nothing";
+    case VAL_poison:
+    case VAL_open: return "an unknown value";
+    default: return type_text(e, value_type(e, v));
+    }
+}
+
+/* Runs of blanks and line ends become one blank. */
+const char *
+expr_text(const Elab *e, Span span)
+{
+    const Source *src = source_get(e->request->sources, span.file);
+    Text t = {.arena = e->arena};
+    bool blank = false;
+
+    for (uint32_t i = span.begin; src && i < span.end && i < src->size; i++) {
+        char c = src->text[i];
+        if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+            blank = true;
+            continue;
+        }
+        if (blank && t.size)
+            text_add(&t, " ", 1);
+        blank = false;
+        text_add(&t, &c, 1);
+    }
+    return text_str(&t);
+}
+
+/* ---- conversions ---- */
+
+static double
+static_double(Value v)
+{
+    return v.kind == VAL_int ? (double)v.i : v.kind == VAL_real ? v.r : (double)v.b;
+}
+
+Ref
+ref_of(Elab *e, Value v, DType d)
+{
+    Builder *b = &e->frame->b;
+
+    if (v.kind != VAL_ref) {
+        DType own = (DType)value_type(e, v).dtype;
+        return ir_number(b, d ? d : own, static_double(v));
+    }
+    Ref r = v.frame == e->frame ? v.ref : import_ref(e, e->frame, v, b->span);
+    return d && ir_type(b->function, r).dtype != d ? ir_convert(b, r, d) : r;
+}
+
+Value
+convert(Elab *e, Value v, DType d)
+{
+    if (v.kind == VAL_tuple || !is_number(v))
+        return v;
+    if (v.kind == VAL_int && dtype_is_float(d))
+        return value_real((double)v.i);
+    if (is_static(v) || value_type(e, v).dtype == d)
+        return v;
+    return value_ref(e, ref_of(e, v, d));
+}
+
+static bool
+stretches(Type from, Type to)
+{
+    if (from.rank > to.rank)
+        return false;
+    for (unsigned i = 0; i < from.rank; i++) {
+        uint32_t have = from.dim[i], want = to.dim[to.rank - from.rank + i];
+        if (have != want && have != 1)
+            return false;
+    }
+    return true;
+}
+
+bool
+fit(Elab *e, Value *v, Type t)
+{
+    Type have = value_type(e, *v);
+
+    if (!stretches(have, t))
+        return false;
+    if (t.rank == 0) {
+        *v = convert(e, *v, (DType)t.dtype);
+        return true;
+    }
+    Ref r = ref_of(e, *v, (DType)t.dtype);
+    if (!type_same_shape(have, t))
+        r = ir_broadcast_to(&e->frame->b, r, t);
+    *v = value_ref(e, r);
+    return true;
+}
+
+/* ---- leaves ---- */
+
+bool
+flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
+{
+    if (v.kind == VAL_tuple) {
+        for (uint32_t i = 0; i < v.n; i++)
+            if (!flatten(e, v.item[i], ret, n, cap))
+                return false;
+        return true;
+    }
+    if (!is_number(v) || *n == cap)
+        return false;
+    ret[(*n)++] = v;
+    return true;
+}
+
+Value
+unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n)
+{
+    if (v.kind != VAL_tuple)
+        return leaf[(*n)++];
+    Value t = value_tuple(e, v.n, v.item);
+    for (uint32_t i = 0; i < t.n; i++)
+        t.item[i] = unflatten(e, v.item[i], leaf, n);
+    return t;
+}
+
+/* ---- one type for two values ---- */
+
+/* The dtype that both have a place in; DT_none for bool with a number. */
+static DType
+common_dtype(const Elab *e, Type a, Type b, Mode mode)
+{
+    if (a.dtype == b.dtype)
+        return mode == MODE_wide && a.rank == 0 && dtype_is_float(a.dtype) ? DT_f64
+                                                                           : (DType)a.dtype;
+    if (a.dtype == DT_bool || b.dtype == DT_bool)
+        return DT_none;
+    if (a.dtype == DT_f64 || b.dtype == DT_f64 || (mode == MODE_wide && a.rank == 0))
+        return DT_f64;
+    return e->real;
+}
+
+static bool
+same_static(Value a, Value b)
+{
+    return is_static(a) && a.kind == b.kind && static_double(a) == static_double(b);
+}
+
+static bool
+unify_tuples(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
+{
+    if (a->kind != b->kind || a->n != b->n)
+        return false;
+    *a = value_tuple(e, a->n, a->item);
+    *b = value_tuple(e, b->n, b->item);
+    for (uint32_t i = 0; i < a->n; i++)
+        if (!unify(e, &a->item[i], ra, &b->item[i], rb, mode))
+            return false;
+    return true;
+}
+
+static void
+convert_in(Elab *e, Value *v, RegionId region, DType d)
+{
+    Builder *b = &e->frame->b;
+    RegionId back = b->region;
+
+    b->region = region;
+    *v = (Value){.kind = VAL_ref, .ref = ref_of(e, *v, d), .frame = e->frame};
+    b->region = back;
+}
+
+bool
+unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
+{
+    if (a->kind == VAL_tuple || b->kind == VAL_tuple)
+        return unify_tuples(e, a, ra, b, rb, mode);
+    if (a->kind == VAL_fn || b->kind == VAL_fn)
+        return a->kind == b->kind && a->fn == b->fn;
+    if (!is_number(*a) || !is_number(*b))
+        return false;
+    if (same_static(*a, *b) && mode != MODE_wide)
+        return true;
+    Type ta = value_type(e, *a), tb = value_type(e, *b);
+    DType d = common_dtype(e, ta, tb, mode);
+    if (!type_same_shape(ta, tb) || d == DT_none)
+        return false;
+    convert_in(e, a, ra, d);
+    convert_in(e, b, rb, d);
+    return true;
+}
