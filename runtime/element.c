@@ -53,11 +53,18 @@ swap_bytes(unsigned char *bytes, size_t count, unsigned width)
     }
 }
 
+/* Kind and width in one number. */
+static unsigned
+code_of(RtElement element)
+{
+    return (unsigned char)element.kind << 8 | element.width;
+}
+
 /* Widens element i of `bytes` into place `to` of `data`; false when it does not fit. */
 static bool
 place_element(RtElement element, const unsigned char *bytes, size_t i, void *data, uint64_t to)
 {
-    switch (element.kind << 8 | (int)element.width) {
+    switch (code_of(element)) {
 #define ELEMENT(kind, width, file_type, type, our_type) \
     case kind << 8 | width: { \
         file_type x; \
@@ -98,17 +105,20 @@ read_pieces(RtSource *source, RtElement element, Walk *walk, RtArray *array, RtE
     return true;
 }
 
-/* Whether the bytes in the file are those of the array. */
+/* Whether the bytes in the file are those of the array, whatever they are. */
 static bool
 is_plain(RtElement element, RtType type)
 {
-    return !element.swap && element.kind != 'b' && element.width == rt_type_size(type);
+    bool may_not_fit = element.kind == 'u' && element.width == 8;
+
+    return !element.swap && !may_not_fit && element.kind != 'b' &&
+           element.width == rt_type_size(type);
 }
 
 bool
 rt_element_type(RtElement element, RtType *ret)
 {
-    switch (element.kind << 8 | (int)element.width) {
+    switch (code_of(element)) {
 #define ELEMENT(kind, width, file_type, type, our_type) \
     case kind << 8 | width: *ret = RT_##type; return true;
         RT_ELEMENTS(ELEMENT)

@@ -88,7 +88,7 @@ open_target(RtOutput *output)
     if (exists && !S_ISREG(status.st_mode))
         return open(output->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     /* rename() would replace a file that its owner made read-only. */
-    if (exists && access(output->target, W_OK) != 0)
+    if (exists && faccessat(AT_FDCWD, output->target, W_OK, AT_EACCESS) != 0)
         return -1;
     int descriptor = create_temporary(output);
     if (descriptor >= 0 && exists)
