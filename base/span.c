@@ -11,8 +11,8 @@ source_add(SourceMap *map, const char *name, const char *text, size_t size)
         arena_exhausted(map->arena);
     if (map->count == 0)
         map->count = 1;
-    map->source = arena_grow(map->arena, map->source, map->count, &map->cap, map->count + 1,
-                             sizeof *map->source);
+    map->source = arena_grow(map->arena, map->source, map->source ? map->count : 0, &map->cap,
+                             map->count + 1, sizeof *map->source);
     map->source[map->count] = (Source){
         .name = arena_printf(map->arena, "%s", name),
         .text = arena_strndup(map->arena, text, size),
