@@ -3,8 +3,9 @@
  * csv_read.c -- tables of numbers as text, read
  *
  * The text is split into lines, a line into cells.  The second line that holds something (the
- * first may be a header with blanks in its names) tells the separator; the first line with a
- * cell that is no number is the header; the rest must be numbers in equally many columns.
+ * first may be a header with any text) tells the separator, or the first if that has none.  A
+ * first line without a number is the header, but only if no cell begins like a number: a slip
+ * of the pen must not make a row disappear.  The rest must be numbers in equally many columns.
  */
 #include "runtime/files.h"
 
@@ -120,8 +121,13 @@ choose_separator(Table *table)
     const char *begin, *end;
 
     table->separator = ' ';
-    for (int i = 0; i < 2 && take_line(&look, &begin, &end); i++)
-        table->separator = find_separator(begin, end);
+    if (!take_line(&look, &begin, &end))
+        return;
+    char first = find_separator(begin, end);
+    char second = take_line(&look, &begin, &end) ? find_separator(begin, end) : first;
+    /* Tabs in one line only are blanks among others. */
+    bool blanks = (first == ' ' && second == '\t') || (first == '\t' && second == ' ');
+    table->separator = blanks ? ' ' : second == ' ' ? first : second;
 }
 
 /* Moves *at behind the cell and its separator; *ret_last: no separator followed. */
@@ -182,6 +188,16 @@ is_missing(Cell cell)
             return true;
     }
     return false;
+}
+
+static bool
+begins_like_number(Cell cell)
+{
+    const char *c = cell.begin;
+
+    while (c < cell.end && strchr("+-.", *c))
+        c++;
+    return !cell.quoted && c < cell.end && *c >= '0' && *c <= '9';
 }
 
 static bool
@@ -275,7 +291,7 @@ examine_first(Table *table, const char *at, const char *end, bool *ret_header)
         }
         if (read_number(table, cell, &x))
             continue;
-        if (is_missing(cell))
+        if (is_missing(cell) || begins_like_number(cell))
             return fail_cell(table, cell, column, "expected a number, found");
         if (!texts++) {
             text = cell;
