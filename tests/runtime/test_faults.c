@@ -51,6 +51,9 @@ WRAP(int, rename, (const char *x, const char *y), (x, y), EACCES, -1)
 WRAP(FILE *, fdopen, (int fd, const char *mode), (fd, mode), EMFILE, NULL)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 
+/* What fopen is called where file offsets have 64 bits. */
+WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
+
 typedef bool Scenario(const char *argument, RtError *error);
 
 static bool
