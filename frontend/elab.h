@@ -246,6 +246,7 @@ struct Elab {
     File **file;
     size_t n_files, cap_files;
     File *prelude, *main;
+    FnVal **builtin_fn; /* one a builtin, once asked for */
     ParamInfo *param;
     size_t n_params, cap_params;
     ProgramHyper *hyper;
@@ -320,6 +321,9 @@ File *load_std(Elab *e, const char *name);
 const Binding *find_local(const Env *env, const char *name);
 /* A declaration that `name` means in `file`; NULL if there is none. */
 const Decl *find_decl(File *file, const char *name, File **ret_file);
+/* Shape of a `data` declaration; false after an error. */
+bool data_type(Elab *e, File *file, const Decl *d, Type *ret);
+void load_all_std(Elab *e);
 Value lookup(Elab *e, const Env *env, const char *name, Span span);
 const char *near_name(Elab *e, const Env *env, const char *name);
 void bind(Elab *e, Env *env, const char *name, Value v, Span span);

@@ -186,13 +186,16 @@ draw_value(Elab *e, Distribution dist, Type type)
 {
     Frame *f = e->frame;
     Nest *nest = f->nest;
-    uint32_t align, n = words_of(dist, type, &align);
+    uint32_t align, n;
 
+    if (type_size(type) > MAX_DRAWN / 2 || nest->words > MAX_DRAWN)
+        return FAIL(e, elab_too_many_draws, f->b.span);
+    n = words_of(dist, type, &align);
     if (!nest->draws) {
         nest->draws = true;
         nest->region = (uint16_t)f->n_draw_regions++;
     }
-    if (f->n_draw_regions > MAX_REGIONS || n > MAX_DRAWN || nest->words > MAX_DRAWN)
+    if (f->n_draw_regions > MAX_REGIONS)
         return FAIL(e, elab_too_many_draws, f->b.span);
     nest->words = (nest->words + align - 1) / align * align;
     DrawAttr attr = {.dist = (uint8_t)dist, .shared = f->shared_draws, .region = nest->region};

@@ -210,6 +210,9 @@ ref_of(Elab *e, Value v, DType d)
 
     if (v.kind != VAL_ref) {
         DType own = (DType)value_type(e, v).dtype;
+        if (v.kind == VAL_int && (d == DT_none || d == DT_i32) &&
+            (v.i < INT32_MIN || v.i > INT32_MAX))
+            complain(e, elab_int_range, b->span);
         return ir_number(b, d ? d : own, static_double(v));
     }
     Ref r = v.frame == e->frame ? v.ref : import_ref(e, e->frame, v, b->span);

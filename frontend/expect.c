@@ -177,6 +177,8 @@ help_text(const Choice *c, int found)
         return "a statement begins with a word or a name";
     if (c->operators && is_comparison(found))
         return "comparisons do not chain: write a < b and b < c";
+    if (c->operators && c->has[COMMA] && c->has[SEP] && (found == ASSIGN || found == COLON))
+        return "several at once are written a, b = 1, 2";
     if (c->has[ARROW] && found == ASSIGN)
         return "the type of the result is written '-> real'";
     if (found == SLASHES)

@@ -322,14 +322,15 @@ atom:     postfix | array | if_expr
         | TRUE                                   { $$ = build_bool(s, @$, true); }
         | FALSE                                  { $$ = build_bool(s, @$, false); } ;
 
-/* What may be called, indexed or asked for a member: names and parentheses, not numbers,
- * not array literals, not if-expressions. */
+/* What may be called or indexed: names and parentheses, not numbers, not array literals (of
+ * which only a member may be asked: `[...].T`), not if-expressions. */
 postfix:  name                                   { $$ = build_name(s, @$, $name); }
         | LPAREN expr RPAREN                     { $$ = build_parens(@$, $expr); }
         | LPAREN elem COMMA elems comma_opt RPAREN { $$ = build_list(s, @$, EXPR_TUPLE, list_join(s, $elem, $elems)); }
         | postfix[f] LPAREN[at] args RPAREN      { $$ = build_call(s, @$, @at, $f, $args); }
         | postfix[x] LBRACKET[at] indices comma_opt RBRACKET { $$ = build_index(s, @$, @at, $x, $indices); }
-        | postfix[x] DOT name                    { $$ = build_member(s, @$, @name, $x, $name); } ;
+        | postfix[x] DOT name                    { $$ = build_member(s, @$, @name, $x, $name); }
+        | array[x] DOT name                      { $$ = build_member(s, @$, @name, $x, $name); } ;
 
 args:     %empty                                 { $$ = list_of(s, NULL); }
         | arg_list comma_opt                     { $$ = $arg_list; } ;
