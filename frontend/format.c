@@ -107,6 +107,19 @@ format_block(Layout *p, const Body *body, bool broken, int tail)
     p->done = !p->over;
 }
 
+/* The block of a statement or declaration that began at column `indent`, whatever lines its
+ * head took. */
+static void
+put_own_block(Layout *p, const Body *body, int indent, bool broken, int tail)
+{
+    layout_flush(p, body->span.begin);
+    if (p->fresh)
+        layout_newline(p, indent);
+    p->line = indent;
+    layout_space(p);
+    format_block(p, body, broken, tail);
+}
+
 /* ---- statements ---- */
 
 static void
@@ -206,19 +219,24 @@ if_is_one_line(const Layout *p, const Stmt *st)
 static void
 put_if_parts(Layout *p, const Stmt *st, bool broken)
 {
+    int indent = p->line;
+
     layout_put(p, "if ");
     format_expr(p, st->value, 2);
-    layout_space(p);
-    format_block(p, st->body, broken, st->other ? 7 : 0);
+    put_own_block(p, st->body, indent, broken, st->other ? 7 : 0);
     if (!st->other)
         return;
     layout_flush(p, st->other->span.begin);
+    if (p->fresh)
+        layout_newline(p, indent);
     layout_space(p);
-    layout_put(p, "else ");
-    if (st->other->braced)
-        format_block(p, st->other, broken, 0);
-    else
-        put_if_parts(p, st->other->stmts[0], broken);
+    layout_put(p, "else");
+    if (st->other->braced) {
+        put_own_block(p, st->other, indent, broken, 0);
+        return;
+    }
+    layout_put(p, " ");
+    put_if_parts(p, st->other->stmts[0], broken);
 }
 
 static void
@@ -237,6 +255,8 @@ put_if(Layout *p, const Stmt *st)
 static void
 put_while(Layout *p, const Stmt *st)
 {
+    int indent = p->line;
+
     layout_put(p, "while ");
     format_expr(p, st->value, 1);
     layout_put(p, ",");
@@ -245,8 +265,7 @@ put_while(Layout *p, const Stmt *st)
     layout_space(p);
     layout_put(p, "at most ");
     format_expr(p, st->bound, 2);
-    layout_space(p);
-    format_block(p, st->body, false, 0);
+    put_own_block(p, st->body, indent, false, 0);
 }
 
 static void
@@ -264,6 +283,8 @@ static void put_callable(Layout *p, const Decl *d, bool local);
 void
 format_stmt(Layout *p, const Stmt *st)
 {
+    int indent = p->line;
+
     switch (st->kind) {
     case STMT_LET: put_binding(p, "let ", st); break;
     case STMT_VAR: put_binding(p, "var ", st); break;
@@ -281,16 +302,15 @@ format_stmt(Layout *p, const Stmt *st)
     case STMT_FOR:
         layout_put(p, "for ");
         format_gen(p, st->gen);
-        layout_space(p);
-        format_block(p, st->body, false, 0);
+        put_own_block(p, st->body, indent, false, 0);
         break;
     case STMT_WHILE: put_while(p, st); break;
     case STMT_PARAM: put_member(p, "param ", st); break;
     case STMT_LAYER: put_member(p, "layer ", st); break;
     case STMT_BUFFER: put_member(p, "buffer ", st); break;
     case STMT_STEP:
-        layout_put(p, "step ");
-        format_block(p, st->body, false, 0);
+        layout_put(p, "step");
+        put_own_block(p, st->body, indent, false, 0);
         break;
     case STMT_DECL: put_callable(p, st->decl, true); break;
     case STMT_CALL: format_expr(p, st->value, 0); break;
@@ -385,13 +405,9 @@ put_head(Layout *p, const Decl *d)
 static void
 put_definition(Layout *p, const Expr *value, int tail)
 {
-    Layout m;
-
     layout_put(p, " =");
-    m = layout_measure(p, LAYOUT_LOOSE);
-    layout_put(&m, " ");
-    format_expr(&m, value, tail);
-    if (p->mode == LAYOUT_WRITE && !layout_fits(&m, tail))
+    layout_flush(p, value->span.begin);
+    if (!p->fresh && !format_expr_goes_on(p, value, tail))
         layout_newline(p, p->hang);
     layout_space(p);
     format_expr(p, value, tail);
@@ -413,11 +429,13 @@ put_derivative(Layout *p, const Expr *derivative, bool local)
 static void
 put_callable(Layout *p, const Decl *d, bool local)
 {
+    int indent = p->line;
+
     put_head(p, d);
     if (d->body->braced) {
-        layout_space(p);
-        format_block(p, d->body, false, 0);
+        put_own_block(p, d->body, indent, false, 0);
     } else {
+        p->line = indent;
         put_definition(p, d->body->value, 0);
     }
     if (d->derivative)

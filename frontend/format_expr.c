@@ -7,6 +7,41 @@
  */
 #include "frontend/format.h"
 
+static bool
+measures(const Layout *p, LayoutMode mode, const Piece *piece, bool at_hang)
+{
+    Layout m = layout_measure(p, mode);
+
+    if (at_hang)
+        m.column = p->hang;
+    else
+        layout_put(&m, " ");
+    layout_put(&m, piece->before);
+    piece->put(&m, piece->element, piece->tail);
+    return layout_fits(&m, piece->tail);
+}
+
+bool
+format_goes_on(const Layout *p, const Piece *piece)
+{
+    if (p->mode != LAYOUT_WRITE || measures(p, LAYOUT_STRICT, piece, false))
+        return true;
+    return !measures(p, LAYOUT_STRICT, piece, true) && measures(p, LAYOUT_LOOSE, piece, false);
+}
+
+static void
+put_expr(Layout *p, const void *e, int tail)
+{
+    format_expr(p, e, tail);
+}
+
+bool
+format_expr_goes_on(const Layout *p, const Expr *e, int tail)
+{
+    return format_goes_on(p,
+                          &(Piece){.before = "", .element = e, .put = put_expr, .tail = tail});
+}
+
 /* ---- lists ---- */
 
 static bool
@@ -46,16 +81,6 @@ put_column(Layout *p, const Listing *list)
 }
 
 static bool
-item_fits(const Layout *p, const Listing *list, uint32_t i, int tail)
-{
-    Layout m = layout_measure(p, LAYOUT_LOOSE);
-
-    layout_put(&m, i ? " " : "");
-    list->item(&m, list->elements[i], tail);
-    return layout_fits(&m, tail);
-}
-
-static bool
 list_fits(const Layout *p, const Listing *list, int tail)
 {
     Layout m = layout_measure(p, LAYOUT_LOOSE);
@@ -80,8 +105,10 @@ put_filled(Layout *p, const Listing *list, int tail)
     bool rows = list->rows && !measuring && !list_fits(p, list, tail);
     for (uint32_t i = 0; i < list->count && !p->over && !p->done; i++) {
         int after = i + 1 < list->count ? 1 : 1 + tail;
-        bool breaks = !measuring && (i ? rows || !item_fits(p, list, i, after)
-                                       : p->hang < p->column && !item_fits(p, list, i, after));
+        Piece piece = {
+            .before = "", .element = list->elements[i], .put = list->item, .tail = after};
+        bool may_break = !measuring && (i || p->hang < p->column);
+        bool breaks = may_break && ((i && rows) || !format_goes_on(p, &piece));
         layout_put(p, i ? "," : "");
         if (breaks)
             layout_newline(p, p->hang);
@@ -103,16 +130,6 @@ format_list(Layout *p, const Listing *list, int tail)
         put_filled(p, list, tail);
 }
 
-static bool
-expr_fits(const Layout *p, const Expr *e, int tail)
-{
-    Layout m = layout_measure(p, LAYOUT_LOOSE);
-
-    layout_put(&m, " ");
-    format_expr(&m, e, tail);
-    return layout_fits(&m, tail);
-}
-
 void
 format_exprs(Layout *p, Expr *const *e, uint32_t count, int tail)
 {
@@ -120,7 +137,7 @@ format_exprs(Layout *p, Expr *const *e, uint32_t count, int tail)
         int after = i + 1 < count ? 1 : tail;
         if (i)
             layout_put(p, ",");
-        if (i && p->mode == LAYOUT_WRITE && !expr_fits(p, e[i], after))
+        if (i && !format_expr_goes_on(p, e[i], after))
             layout_newline(p, p->hang);
         else if (i)
             layout_space(p);
@@ -273,24 +290,15 @@ chain_level(const Expr *e)
     }
 }
 
-static bool
-link_fits(const Layout *p, const Expr *e, int tail)
-{
-    Layout m = layout_measure(p, LAYOUT_LOOSE);
-
-    layout_put(&m, " ");
-    layout_put(&m, ast_op_text(e->op));
-    layout_put(&m, " ");
-    format_expr(&m, e->right, tail);
-    return layout_fits(&m, tail);
-}
-
 /* `op right` of a chain, on this line or the next. */
 static void
 put_link(Layout *p, const Expr *e, int tail)
 {
+    Piece piece = {
+        .before = ast_op_text(e->op), .element = e->right, .put = put_expr, .tail = tail + 1};
+
     layout_flush(p, e->at.begin);
-    if (p->mode == LAYOUT_WRITE && !p->fresh && !link_fits(p, e, tail))
+    if (!p->fresh && !format_goes_on(p, &piece))
         layout_newline(p, p->hang);
     layout_space(p);
     layout_put(p, ast_op_text(e->op));
@@ -345,7 +353,8 @@ put_body(Layout *p, const Body *body, bool may_break, int tail)
         format_block(p, body, false, tail);
         return;
     }
-    if (may_break && p->mode == LAYOUT_WRITE && !expr_fits(p, body->value, tail))
+    layout_flush(p, body->value->span.begin);
+    if (may_break && !p->fresh && !format_expr_goes_on(p, body->value, tail))
         layout_newline(p, p->hang);
     layout_space(p);
     format_expr(p, body->value, tail);

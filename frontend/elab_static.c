@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elab_static.c -- static parameters from shapes, declared types, and fitting values to them.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "frontend/elab.h"
+
+/* ---- types as written ---- */
+
+bool
+is_scalar_type(const AstType *t)
+{
+    return t->kind == TYPE_NAME && t->n_dims == 0;
+}
+
+bool
+is_value_type(const AstType *t)
+{
+    return t->kind == TYPE_NAME;
+}
+
+static bool
+add_dim(Elab *e, Dims *d, int64_t size, Span span)
+{
+    uint64_t total = 1;
+
+    if (size < 1) {
+        complain(e, elab_size, span, (long long)size);
+        return false;
+    }
+    if (d->rank == MAX_RANK || size > (int64_t)UINT32_MAX) {
+        complain(e, elab_too_large, span, "the array");
+        return false;
+    }
+    d->dim[d->rank++] = (uint32_t)size;
+    for (uint32_t i = 0; i < d->rank; i++)
+        if (d->dim[i] > IR_MAX_ELEMENTS / total) {
+            complain(e, elab_too_large, span, dims_text(e, *d));
+            return false;
+        } else {
+            total *= d->dim[i];
+        }
+    return true;
+}
+
+static bool
+add_pack(Elab *e, Dims *d, Value v, Span span)
+{
+    if (v.kind != VAL_shape) {
+        if (!is_poison(v))
+            complain(e, elab_not_shape, span, expr_text(e, span));
+        return false;
+    }
+    for (uint32_t i = 0; i < v.dims->rank; i++)
+        if (!add_dim(e, d, v.dims->dim[i], span))
+            return false;
+    return true;
+}
+
+bool
+dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
+{
+    *ret = (Dims){0};
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t size;
+        if (dims[i]->kind == EXPR_PACK) {
+            if (!add_pack(e, ret, eval(e, env, dims[i], MODE_term), dims[i]->span))
+                return false;
+        } else if (!eval_static_int(e, env, dims[i], "a size", &size) ||
+                   !add_dim(e, ret, size, dims[i]->span)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static DType
+named_dtype(Elab *e, const AstType *t)
+{
+    if (t->name == e->word.real)
+        return e->real;
+    if (t->name == e->word.int_)
+        return DT_i32;
+    return t->name == e->word.bool_ ? DT_bool : DT_none;
+}
+
+static bool
+unknown_type(Elab *e, const AstType *t)
+{
+    static const char *const known[] = {"real", "int", "bool", "fn", "energy", "sampler"};
+    const char *near = near_miss(t->name, known, 6);
+
+    if (strcmp(t->name, "simplex") == 0) {
+        complain(e, unsupported, t->span, "a constrained type");
+        return false;
+    }
+    Diag *d = complain(e, elab_unknown_type, t->span, t->name);
+    if (near)
+        diag_help(e->diags, d, "did you mean '%s'?", near);
+    return false;
+}
+
+bool
+type_of(Elab *e, const Env *env, const AstType *t, Type *ret)
+{
+    Dims d;
+
+    if (t->kind != TYPE_NAME) {
+        complain(e, elab_value_type, t->span);
+        return false;
+    }
+    DType dtype = named_dtype(e, t);
+    if (dtype == DT_none)
+        return unknown_type(e, t);
+    if (!dims_of(e, env, t->dims, t->n_dims, &d))
+        return false;
+    *ret = type_array(dtype, d.rank, d.dim);
+    return true;
+}
+
+/* ---- finding static parameters ---- */
+
+static int
+static_index(const Decl *d, const char *name)
+{
+    for (uint32_t i = 0; i < d->n_statics; i++)
+        if (d->statics[i]->name == name)
+            return (int)i;
+    return -1;
+}
+
+static Value
+shape_value(Elab *e, Dims d)
+{
+    Dims *own = arena_new(e->arena, Dims);
+    Value v = {.kind = VAL_shape};
+
+    *own = d;
+    v.dims = own;
+    return v;
+}
+
+static bool
+same_value(Value a, Value b)
+{
+    if (a.kind != b.kind)
+        return false;
+    if (a.kind == VAL_int)
+        return a.i == b.i;
+    return a.dims->rank == b.dims->rank &&
+           memcmp(a.dims->dim, b.dims->dim, a.dims->rank * sizeof a.dims->dim[0]) == 0;
+}
+
+static const char *
+static_text(Elab *e, Value v)
+{
+    return v.kind == VAL_int ? arena_printf(e->arena, "%lld", (long long)v.i)
+                             : dims_text(e, *v.dims);
+}
+
+/* Gives static `i` a value, or holds it against the one it has. */
+static void
+settle(Elab *e, Solve *s, int i, Value v, Span span, const char *what)
+{
+    Value *old = &s->value[i];
+    const Static *st = s->decl->statics[i];
+
+    if (old->kind == VAL_none) {
+        *old = v;
+        return;
+    }
+    if (s->failed || is_poison(*old) || is_poison(v) || same_value(*old, v))
+        return;
+    Diag *d = complain(e, elab_static_clash, span, st->name, static_text(e, *old),
+                       static_text(e, v), what);
+    diag_note(e->diags, d, st->name_span, "'%s' is declared here", st->name);
+    s->failed = true;
+}
+
+static bool
+is_static_value(Elab *e, const Static *st, Value v, Span span)
+{
+    if (is_poison(v) || v.kind == (st->pack ? VAL_shape : VAL_int))
+        return !is_poison(v);
+    complain(e, elab_static_kind, span, st->name,
+             st->pack ? "a shape" : "a whole number known when the program is compiled",
+             value_text(e, v));
+    return false;
+}
+
+/* Sizes that stand for a pack: all that the statics after it do not need. */
+static uint32_t
+explicit_pack(Elab *e, Solve *s, const FnVal *fn, uint32_t at, uint32_t after, int i)
+{
+    uint32_t n = fn->n_statics - at, count = n > after ? n - after : 0;
+    Dims d = {0};
+
+    for (uint32_t k = 0; k < count; k++) {
+        const Named *a = &fn->statics[at + k];
+        if (a->value.kind == VAL_shape)
+            s->failed |= !add_pack(e, &d, a->value, a->span);
+        else if (a->value.kind == VAL_int)
+            s->failed |= !add_dim(e, &d, a->value.i, a->span);
+        else
+            s->failed = true;
+    }
+    settle(e, s, i, s->failed ? POISON : shape_value(e, d), s->span, "");
+    return count;
+}
+
+static void
+settle_positional(Elab *e, Solve *s, const FnVal *fn)
+{
+    const Decl *d = s->decl;
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < d->n_statics && at < fn->n_statics; i++) {
+        const Named *a = &fn->statics[at];
+        if (a->name)
+            break;
+        if (d->statics[i]->pack) {
+            at += explicit_pack(e, s, fn, at, d->n_statics - i - 1, (int)i);
+            continue;
+        }
+        if (is_static_value(e, d->statics[i], a->value, a->span))
+            settle(e, s, (int)i, a->value, a->span, "");
+        else
+            s->failed = true, s->value[i] = POISON;
+        at++;
+    }
+    if (at < fn->n_statics && !fn->statics[at].name) {
+        complain(e, elab_static_count, fn->statics[at].span, d->name, d->n_statics);
+        s->failed = true;
+    }
+}
+
+static void
+settle_named(Elab *e, Solve *s, const FnVal *fn)
+{
+    for (uint32_t k = 0; k < fn->n_statics; k++) {
+        const Named *a = &fn->statics[k];
+        int i = a->name ? static_index(s->decl, a->name) : -1;
+        if (!a->name)
+            continue;
+        if (i < 0) {
+            complain(e, elab_no_static, a->span, s->decl->name, a->name);
+            s->failed = true;
+        } else if (is_static_value(e, s->decl->statics[i], a->value, a->span)) {
+            settle(e, s, i, a->value, a->span, "");
+        }
+    }
+}
+
+void
+solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span)
+{
+    *s = (Solve){.decl = fn->decl, .span = span};
+    s->value = arena_array(e->arena, Value, fn->decl->n_statics + 1);
+    for (uint32_t i = 0; i < fn->decl->n_statics; i++)
+        s->value[i] = NO_VALUE;
+    settle_positional(e, s, fn);
+    settle_named(e, s, fn);
+}
+
+static int
+pack_position(const AstType *t)
+{
+    for (uint32_t i = 0; i < t->n_dims; i++)
+        if (t->dims[i]->kind == EXPR_PACK)
+            return (int)i;
+    return -1;
+}
+
+static void
+match_dim(Elab *e, Solve *s, const Expr *x, uint32_t size, Span span, const char *what)
+{
+    int i = x->kind == EXPR_NAME ? static_index(s->decl, x->name) : -1;
+
+    if (i >= 0)
+        settle(e, s, i, value_int(size), span, what);
+}
+
+/* Declared sizes against actual ones; what is not a static's name is checked by coerce. */
+void
+solve_match(Elab *e, Solve *s, const AstType *t, Dims actual, Span span, const char *what)
+{
+    int pack = pack_position(t);
+    uint32_t n = t->n_dims;
+
+    if (t->kind != TYPE_NAME || (pack < 0 ? actual.rank != n : actual.rank + 1 < n))
+        return;
+    if (pack < 0) {
+        for (uint32_t i = 0; i < n; i++)
+            match_dim(e, s, t->dims[i], actual.dim[i], span, what);
+        return;
+    }
+    uint32_t head = (uint32_t)pack, tail = n - head - 1, middle = actual.rank + 1 - n;
+    Dims d = {.rank = middle};
+    memcpy(d.dim, actual.dim + head, middle * sizeof *d.dim);
+    for (uint32_t i = 0; i < head; i++)
+        match_dim(e, s, t->dims[i], actual.dim[i], span, what);
+    int i = static_index(s->decl, t->dims[head]->name);
+    if (i >= 0)
+        settle(e, s, i, shape_value(e, d), span, what);
+    for (uint32_t k = 0; k < tail; k++)
+        match_dim(e, s, t->dims[head + 1 + k], actual.dim[head + middle + k], span, what);
+}
+
+/* Defaults may use the statics before them. */
+void
+solve_end(Elab *e, Solve *s, Env *env)
+{
+    for (uint32_t i = 0; i < s->decl->n_statics; i++) {
+        const Static *st = s->decl->statics[i];
+        Value *v = &s->value[i];
+        if (v->kind == VAL_none && st->value) {
+            *v = eval(e, env, st->value, MODE_term);
+            if (!is_static_value(e, st, *v, st->value->span))
+                *v = POISON;
+        }
+        if (v->kind == VAL_none)
+            *v = (Value){.kind = VAL_open};
+        bind(e, env, st->name, *v, st->name_span);
+    }
+}
+
+/* ---- values of a declared type ---- */
+
+static Value
+coerce_tuple(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
+{
+    if (t->n_fields == 1 && v.kind != VAL_tuple)
+        return coerce(e, env, v, t->fields[0]->type, span, what);
+    if (v.kind != VAL_tuple || v.n != t->n_fields)
+        return FAIL(e, elab_type, span, what, expr_text(e, t->span), value_text(e, v));
+    Value r = value_tuple(e, v.n, v.item);
+    for (uint32_t i = 0; i < r.n; i++)
+        r.item[i] = coerce(e, env, v.item[i], t->fields[i]->type, span, what);
+    return r;
+}
+
+static bool
+dtype_fits(DType have, DType want)
+{
+    if (dtype_is_float(want))
+        return have != DT_bool;
+    return have == want;
+}
+
+static Value
+wrong_type(Elab *e, Value v, const AstType *t, const char *want, Span span, const char *what)
+{
+    Diag *d = complain(e, elab_type, span, what, want, value_text(e, v));
+
+    if (t->span.file != span.file || t->span.begin != span.begin)
+        diag_note(e->diags, d, t->span, "declared here");
+    return POISON;
+}
+
+Value
+coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
+{
+    Type want;
+
+    if (v.kind == VAL_poison || v.kind == VAL_none)
+        return v;
+    if (t->kind == TYPE_TUPLE)
+        return coerce_tuple(e, env, v, t, span, what);
+    if (t->kind != TYPE_NAME)
+        return v.kind == VAL_fn || v.kind == VAL_list
+                   ? v
+                   : wrong_type(e, v, t, "a function", span, what);
+    if (!type_of(e, env, t, &want))
+        return POISON;
+    const char *text = type_text(e, want);
+    if (!is_number(v))
+        return wrong_type(e, v, t, text, span, what);
+    Type have = value_type(e, v);
+    if (!dtype_fits((DType)have.dtype, (DType)want.dtype))
+        return wrong_type(e, v, t, text, span, what);
+    e->frame->b.span = span;
+    /* A wide number stays wide: what an energy gave keeps its accuracy. */
+    if (have.dtype == DT_f64 && dtype_is_float((DType)want.dtype))
+        want.dtype = DT_f64;
+    if (!fit(e, &v, want))
+        return wrong_type(e, v, t, text, span, what);
+    return v;
+}
+
+/* ---- ranges ---- */
+
+static double
+bound_of(Elab *e, const Env *env, const Expr *x, double otherwise)
+{
+    if (!x)
+        return otherwise;
+    Value v = eval(e, env, x, MODE_term);
+    if (v.kind == VAL_int)
+        return (double)v.i;
+    return v.kind == VAL_real ? v.r : otherwise;
+}
+
+void
+range_of(Elab *e, const Env *env, const Range *r, double *low, double *high, bool *low_open,
+         bool *high_open)
+{
+    *low = -INFINITY;
+    *high = INFINITY;
+    *low_open = *high_open = false;
+    if (!r)
+        return;
+    *low = bound_of(e, env, r->lo, *low);
+    *high = bound_of(e, env, r->hi, *high);
+    *low_open = r->lo_open;
+    *high_open = r->hi_open || r->in;
+}
