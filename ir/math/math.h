@@ -8,6 +8,7 @@
 #ifndef EBM_IR_MATH_MATH_H
 #define EBM_IR_MATH_MATH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum MathFn {
@@ -19,8 +20,9 @@ typedef enum MathFn {
 typedef struct MathInfo {
     const char *name;
     unsigned arity;
-    double ulp32, ulp64; /* guaranteed bounds */
-    const char *domain;  /* where they hold */
+    double ulp32, ulp64;   /* guaranteed bounds, where x is */
+    bool positive;         /* positive, if this is set, and */
+    double most32, most64; /* at most this, in magnitude */
 } MathInfo;
 
 extern const MathInfo math_info[MATH_COUNT];

@@ -48,6 +48,7 @@ typedef struct PAIR {
 #define DIV(x, y) ((x) / (y))
 #define NEG(x) (-(x))
 #define LT(x, y) ((x) < (y))
+#define LE(x, y) ((x) <= (y))
 #define GT(x, y) ((x) > (y))
 #define EQ(x, y) ((x) == (y))
 #define NE(x, y) ((x) != (y))
