@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ebm.h -- the C API of ebmc, an energy compiler.
+ *
+ *     EbmProgramOptions choice = EBM_PROGRAM_OPTIONS_INIT;
+ *     choice.energy = "DoubleWell", choice.sampler = "langevin";
+ *     EbmRunOptions plan = EBM_RUN_OPTIONS_INIT;
+ *     plan.chains = 1024, plan.steps = 1000;
+ *     EbmProgram *program;  EbmKernel *kernel;  EbmRun *run;
+ *     if (ebm_program_create(&choice, &program, &report) == EBM_OK &&
+ *         ebm_kernel_create(program, NULL, &kernel, &report) == EBM_OK &&
+ *         ebm_run_create(kernel, &plan, &run, &report) == EBM_OK) {
+ *         EbmSampleOptions keep = EBM_SAMPLE_OPTIONS_INIT;
+ *         keep.draws = ebm_array(EBM_TYPE_f32, 3, (uint64_t[]){1024, 1000, 2}, memory);
+ *         status = ebm_run_sample(run, &keep, &report);
+ *     }
+ *     puts(ebm_report_text(report));
+ *
+ * A program is source text and the choices that fix its shapes; a kernel is its machine code;
+ * a run is one set of chains with the numbers, data and weights they use.
+ *
+ * Rules for every function:
+ *   - Every object has one owner; ..._free accepts NULL.  An object may be freed before those
+ *     that were made from it.
+ *   - A ret_ argument is written on EBM_OK only, unless it says otherwise.  `ret_report` is
+ *     written always and may be NULL: it receives NULL when there is nothing to say (or no
+ *     memory to say it), else a report that the caller frees; EBM_OK may come with warnings.
+ *   - Strings returned live as long as the object they came from; arguments are copied.
+ *   - Programs and kernels may be shared by any number of threads.  A run belongs to one
+ *     thread at a time, ebm_run_cancel excepted.  There is no other state: no object knows of
+ *     another, and there is no last error.
+ *   - The library prints nothing, changes no signal handler, and never exits.  One exception is
+ *     not ours: LLVM ends the process when memory runs out while it compiles.  Where that
+ *     matters, compile in a process of its own; the disk cache hands the kernel over.
+ *   - Structures whose first member is `size` grow with time: start from the ..._INIT.
+ */
+#ifndef EBM_EBM_H
+#define EBM_EBM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define EBM_API __attribute__((visibility("default")))
+#else
+#define EBM_API
+#endif
+
+#define EBM_VERSION_MAJOR 0
+#define EBM_VERSION_MINOR 1
+#define EBM_VERSION_PATCH 0
+
+/* "0.1.0": of the library that runs, where the numbers above are of the one compiled against.
+ */
+EBM_API const char *ebm_version(void);
+
+/* ---- what can go wrong
+ * ---------------------------------------------------------------------------------------------
+ */
+
+typedef enum EbmStatus {
+    EBM_OK = 0,
+    EBM_PROGRAM_ERROR,  /* the source text, or an expression given as an option */
+    EBM_ARGUMENT_ERROR, /* a request that cannot be carried out: an unknown name, a number out
+                           of its range, something not set */
+    EBM_IO_ERROR,       /* the system could not read or write */
+    EBM_NOT_FOUND,      /* no such file, or no such array within it */
+    EBM_FORMAT_ERROR,   /* a file is not what its name says, or is damaged */
+    EBM_SHAPE_ERROR,    /* sizes do not fit */
+    EBM_TYPE_ERROR,     /* this type of number is not supported there */
+    EBM_RANGE_ERROR,    /* a number does not fit the wanted type, or data its declared range */
+    EBM_MEMORY_ERROR,   /* more memory than there is */
+    EBM_NO_SPACE,       /* the disk is full, or a quota is reached */
+    EBM_CANCELLED,      /* stopped on request; what was complete is kept */
+    EBM_DEVICE_ERROR,   /* this machine cannot run that */
+    EBM_INTERNAL_ERROR  /* a mistake in the library */
+} EbmStatus;
+
+/* "ok", "program error", ... */
+EBM_API const char *ebm_status_name(EbmStatus status);
+
+typedef struct EbmReport EbmReport;
+
+EBM_API void ebm_report_free(EbmReport *report);
+
+/* EBM_OK: there are only warnings.  A NULL report is EBM_OK with nothing in it. */
+EBM_API EbmStatus ebm_report_status(const EbmReport *report);
+
+/* All messages as a terminal shows them, with source lines, in lines that end in a newline; ""
+ * for NULL. */
+EBM_API const char *ebm_report_text(const EbmReport *report);
+
+/* The first error (or else warning) in one line without its place; "" for NULL. */
+EBM_API const char *ebm_report_message(const EbmReport *report);
+
+/* A place in source text; `file` is NULL where there is none. Lines and columns count from 1,
+ * columns in characters; begin and end are bytes of the file, [begin, end). */
+typedef struct EbmPlace {
+    const char *file;
+    uint32_t line, column;
+    uint32_t begin, end;
+} EbmPlace;
+
+typedef struct EbmDiagnostic {
+    int is_warning;
+    const char *code; /* "unknown_name"; for other errors the status's name */
+    const char *message;
+    const char *help; /* or NULL */
+    EbmPlace place;
+    size_t notes;
+} EbmDiagnostic;
+
+EBM_API size_t ebm_report_count(const EbmReport *report);
+EBM_API void ebm_report_get(const EbmReport *report, size_t index, EbmDiagnostic *ret);
+/* A further place that message `index` mentions, and what it says about it. */
+EBM_API const char *ebm_report_note(const EbmReport *report, size_t index, size_t note,
+                                    EbmPlace *ret_place);
+
+/* ---- text and arrays
+ * -----------------------------------------------------------------------------------------------
+ */
+
+typedef struct EbmText EbmText;
+
+EBM_API void ebm_text_free(EbmText *text);
+EBM_API const char *ebm_text_data(const EbmText *text); /* NUL-terminated */
+EBM_API size_t ebm_text_size(const EbmText *text);      /* without the NUL */
+
+typedef enum EbmType {
+    EBM_TYPE_none = 0,
+    EBM_TYPE_bool, /* a byte, 0 or 1 */
+    EBM_TYPE_i32,
+    EBM_TYPE_i64,
+    EBM_TYPE_f32,
+    EBM_TYPE_f64,
+    EBM_TYPE_u8
+} EbmType;
+
+EBM_API size_t ebm_type_size(EbmType type);      /* bytes */
+EBM_API const char *ebm_type_name(EbmType type); /* "f32" */
+
+#define EBM_MAX_RANK 8
+
+/* Memory of the caller.  Element [i, j] is at data + i * stride[0] + j * stride[1] bytes.  What
+ * the library only reads it does not change.  data == NULL: no array. */
+typedef struct EbmArray {
+    EbmType type;
+    uint32_t rank;
+    uint64_t shape[EBM_MAX_RANK];
+    int64_t stride[EBM_MAX_RANK]; /* bytes */
+    void *data;
+} EbmArray;
+
+/* Dense, last axis fastest. */
+EBM_API EbmArray ebm_array(EbmType type, uint32_t rank, const uint64_t *shape, void *data);
+
+typedef struct EbmNamed {
+    const char *name;
+    EbmArray array;
+} EbmNamed;
+
+/* ---- programs
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* A name and an expression in the language: "step_size", "cosine(t, 0.03, 0.005, 100)". */
+typedef struct EbmSetting {
+    const char *name;
+    const char *text;
+} EbmSetting;
+
+/* Where chains start. */
+typedef enum EbmInit {
+    EBM_INIT_default = 0, /* as the energy says, else normal */
+    EBM_INIT_normal,
+    EBM_INIT_zeros,
+    EBM_INIT_uniform, /* in (init_low, init_high) */
+    EBM_INIT_given    /* where ebm_run_set_start says */
+} EbmInit;
+
+/* Gives the text that `import "path"`, written in file `from`, means: memory that stays until
+ * the call that was given this function returns.  NULL: there is none. */
+typedef const char *EbmImport(void *user, const char *from, const char *path, size_t *ret_size);
+
+typedef struct EbmProgramOptions {
+    size_t size;
+    const char *file;   /* a path to read; with `source`, the name in messages only.  NULL
+                           without source: the standard library alone */
+    const char *source; /* the text itself, or NULL */
+    size_t source_size;
+    EbmImport *import; /* NULL: files beside or below `file`, none for a source */
+    void *import_user;
+    const char *energy;        /* NULL: the last one of the file */
+    const char *sampler;       /* NULL: the program only evaluates */
+    const EbmSetting *statics; /* static parameters of the energy: d = 100 */
+    size_t n_statics;
+    const EbmSetting *energy_settings; /* its hyperparameters */
+    size_t n_energy_settings;
+    const EbmSetting *sampler_settings; /* the sampler's */
+    size_t n_sampler_settings;
+    const EbmNamed *inputs; /* of data and conditions; types and shapes alone are used here,
+                               ebm_run_set_array gives the values */
+    size_t n_inputs;
+    EbmType dtype; /* of `real`: EBM_TYPE_f32 or EBM_TYPE_f64 */
+    EbmInit init;
+    double init_low, init_high;
+} EbmProgramOptions;
+
+#define EBM_PROGRAM_OPTIONS_INIT \
+    { \
+        sizeof(EbmProgramOptions), NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, \
+            NULL, 0, NULL, 0, EBM_TYPE_f32, EBM_INIT_default, -1.0, 1.0 \
+    }
+
+typedef struct EbmProgram EbmProgram;
+
+/* Reads, checks and specialises.  EBM_PROGRAM_ERROR: the report has every error that could be
+ * told apart. */
+EBM_API EbmStatus ebm_program_create(const EbmProgramOptions *options, EbmProgram **ret,
+                                     EbmReport **ret_report);
+EBM_API void ebm_program_free(EbmProgram *program);
+
+/* Checks every declaration of the file, whether or not it is chosen. */
+EBM_API EbmStatus ebm_check(const EbmProgramOptions *options, EbmReport **ret_report);
+
+EBM_API const char *ebm_program_energy(const EbmProgram *program);      /* its name */
+EBM_API const char *ebm_program_sampler(const EbmProgram *program);     /* NULL: none */
+EBM_API const char *ebm_program_energy_doc(const EbmProgram *program);  /* or NULL */
+EBM_API const char *ebm_program_sampler_doc(const EbmProgram *program); /* or NULL */
+EBM_API EbmType ebm_program_dtype(const EbmProgram *program);           /* of real */
+
+/* The named values of a program, list by list. */
+typedef enum EbmList {
+    EBM_LIST_x = 0,  /* the one position of a chain */
+    EBM_LIST_data,   /* read from files */
+    EBM_LIST_given,  /* conditions */
+    EBM_LIST_params, /* trainable, dotted names as in checkpoints */
+    EBM_LIST_reports /* of the sampler; scalars */
+} EbmList;
+
+typedef struct EbmValueInfo {
+    const char *name;
+    EbmType type;
+    uint32_t rank;
+    uint64_t shape[EBM_MAX_RANK];
+    double low, high; /* declared range of the elements, infinite where there is none */
+    int low_open, high_open;
+    const char *doc; /* or NULL */
+} EbmValueInfo;
+
+EBM_API size_t ebm_program_count(const EbmProgram *program, EbmList list);
+EBM_API void ebm_program_value(const EbmProgram *program, EbmList list, size_t index,
+                               EbmValueInfo *ret);
+
+typedef enum EbmOwner { EBM_OWNER_energy = 0, EBM_OWNER_sampler } EbmOwner;
+
+/* A hyperparameter.  One that is not fixed is a number that a run can set. */
+typedef struct EbmHyperInfo {
+    const char *name;
+    EbmOwner owner;
+    int is_int;
+    int fixed;      /* compiled in */
+    int bound_to_t; /* an expression of t: a schedule */
+    int has_value;  /* `value` is what a run starts with */
+    double value;
+    double low, high; /* infinite where there is no bound */
+    int low_open, high_open;
+    const char *text; /* the default as written, or NULL */
+    const char *doc;  /* or NULL */
+} EbmHyperInfo;
+
+EBM_API size_t ebm_program_hyper_count(const EbmProgram *program);
+EBM_API void ebm_program_hyper(const EbmProgram *program, size_t index, EbmHyperInfo *ret);
+
+/* ---- declarations, for manuals and help
+ * ----------------------------------------------------------------
+ */
+
+typedef struct EbmCatalog EbmCatalog;
+
+typedef struct EbmDecl {
+    const char *kind; /* "energy", "sampler", "fn", ... */
+    const char *name;
+    const char *file;
+    const char *result; /* its type as written, or NULL */
+    const char *doc;    /* or NULL */
+    size_t args;
+    uint32_t line;
+} EbmDecl;
+
+typedef struct EbmArg {
+    const char *name;
+    const char *type;  /* as written, without the range; NULL for a static parameter */
+    const char *value; /* the default as written, or NULL */
+    const char *doc;   /* or NULL */
+    double low, high;
+    int low_open, high_open;
+    int is_static, is_given, is_int;
+    int is_hyper; /* a number that can be set */
+} EbmArg;
+
+/* The declarations of a file, or of the standard library when the options name none. */
+EBM_API EbmStatus ebm_catalog_create(const EbmProgramOptions *options, EbmCatalog **ret,
+                                     EbmReport **ret_report);
+EBM_API void ebm_catalog_free(EbmCatalog *catalog);
+EBM_API const char *ebm_catalog_doc(const EbmCatalog *catalog); /* of the file, or NULL */
+EBM_API size_t ebm_catalog_count(const EbmCatalog *catalog);
+EBM_API void ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret);
+EBM_API void ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret);
+
+/* ---- kernels
+ * -------------------------------------------------------------------------------------------
+ */
+
+typedef enum EbmBackend {
+    EBM_BACKEND_llvm = 0,
+    EBM_BACKEND_interpreter /* slow, and the definition of what is right: the same bits */
+} EbmBackend;
+
+typedef enum EbmCacheUse {
+    EBM_CACHE_on = 0, /* take what is there, keep what is made */
+    EBM_CACHE_off,
+    EBM_CACHE_renew /* compile, and replace what is there */
+} EbmCacheUse;
+
+typedef struct EbmKernelOptions {
+    size_t size;
+    EbmBackend backend;
+    EbmCacheUse cache;
+    const char *cache_dir; /* NULL: $EBM_CACHE_DIR, $XDG_CACHE_HOME/ebmc, ~/.cache/ebmc */
+    const char *cpu;       /* "x86-64-v3"; NULL: this machine's */
+    uint32_t lanes;        /* chains worked on together: 4, 8, 16; 0 chooses.  Same bits. */
+    uint32_t level;        /* 0 compiles faster, 1 makes faster code.  Same bits. */
+} EbmKernelOptions;
+
+#define EBM_KERNEL_OPTIONS_INIT \
+    { \
+        sizeof(EbmKernelOptions), EBM_BACKEND_llvm, EBM_CACHE_on, NULL, NULL, 0, 1 \
+    }
+
+typedef struct EbmKernel EbmKernel;
+
+/* `options` may be NULL. */
+EBM_API EbmStatus ebm_kernel_create(const EbmProgram *program, const EbmKernelOptions *options,
+                                    EbmKernel **ret, EbmReport **ret_report);
+EBM_API void ebm_kernel_free(EbmKernel *kernel);
+
+typedef struct EbmKernelInfo {
+    size_t size;
+    int from_cache;
+    double seconds; /* to make it, front end included */
+    uint64_t image_bytes;
+    uint64_t state_bytes;   /* of 16 chains */
+    uint64_t scratch_bytes; /* of a thread */
+    const char *cache_path; /* the cached file, or NULL */
+} EbmKernelInfo;
+
+#define EBM_KERNEL_INFO_INIT \
+    { \
+        sizeof(EbmKernelInfo), 0, 0.0, 0, 0, 0, NULL \
+    }
+
+EBM_API void ebm_kernel_info(const EbmKernel *kernel, EbmKernelInfo *ret);
+
+/* What a chain keeps from step to step: x first, then states and caches by their names. */
+EBM_API size_t ebm_kernel_state_count(const EbmKernel *kernel);
+EBM_API void ebm_kernel_state(const EbmKernel *kernel, size_t index, EbmValueInfo *ret);
+
+/* ---- runs
+ * ------------------------------------------------------------------------------------------
+ */
+
+typedef struct EbmRunOptions {
+    size_t size;
+    uint64_t chains;
+    uint64_t steps;  /* after warm-up */
+    uint64_t warmup; /* steps before, of which nothing is kept */
+    uint64_t thin;   /* step i after warm-up is kept when (i + 1) % thin == 0 */
+    uint64_t seed;
+    uint32_t threads; /* 0: as many as this process may use.  Same bits. */
+} EbmRunOptions;
+
+#define EBM_RUN_OPTIONS_INIT \
+    { \
+        sizeof(EbmRunOptions), 1024, 1000, 0, 1, 0, 0 \
+    }
+
+typedef struct EbmRun EbmRun;
+
+/* Sets up a run at step 0: hyperparameters as the program has them, weights as the energy
+ * initialises them from the seed, data and conditions not set.  Memory for chains is asked for
+ * at the first sample.  `options` may be NULL. */
+EBM_API EbmStatus ebm_run_create(const EbmKernel *kernel, const EbmRunOptions *options,
+                                 EbmRun **ret, EbmReport **ret_report);
+EBM_API void ebm_run_free(EbmRun *run);
+
+/* Sets a hyperparameter that is not fixed, without compiling; its range is checked. */
+EBM_API EbmStatus ebm_run_set_number(EbmRun *run, EbmOwner owner, const char *name,
+                                     double value, EbmReport **ret_report);
+
+/* Sets one data value, condition or parameter by name.  The shape must be the program's;
+ * numbers are converted where that is exact (real data is rounded). */
+EBM_API EbmStatus ebm_run_set_array(EbmRun *run, const char *name, const EbmArray *array,
+                                    EbmReport **ret_report);
+
+/* Sets every parameter, by dotted name; missing, extra and misshapen ones are all named. */
+EBM_API EbmStatus ebm_run_set_params(EbmRun *run, const EbmNamed *params, size_t count,
+                                     EbmReport **ret_report);
+
+/* Draws the parameters anew with a seed of their own. */
+EBM_API EbmStatus ebm_run_init_params(EbmRun *run, uint64_t seed, EbmReport **ret_report);
+
+/* Parameter `name` into the caller's memory, of its shape and any floating-point type. */
+EBM_API EbmStatus ebm_run_get_param(const EbmRun *run, const char *name, const EbmArray *ret,
+                                    EbmReport **ret_report);
+
+/* Where chains start, for EBM_INIT_given: [chains, ...x], or [...x] for all alike. */
+EBM_API EbmStatus ebm_run_set_start(EbmRun *run, const EbmArray *points,
+                                    EbmReport **ret_report);
+
+/* What sampling needs, before it is asked for. */
+typedef struct EbmMemory {
+    size_t size;
+    uint64_t kept;      /* draws a chain keeps: steps / thin */
+    uint64_t draws;     /* bytes of all draws in the dtype: the caller's, chains * kept * x */
+    uint64_t internal;  /* bytes the library will ask for */
+    uint64_t available; /* bytes this machine has left now */
+} EbmMemory;
+
+#define EBM_MEMORY_INIT \
+    { \
+        sizeof(EbmMemory), 0, 0, 0, 0 \
+    }
+
+/* EBM_MEMORY_ERROR, with a message that names both, when `internal` and, if asked for, `draws`
+ * are more than there is; `ret` (or NULL) is written even so. */
+EBM_API EbmStatus ebm_run_memory(const EbmRun *run, int with_draws, EbmMemory *ret,
+                                 EbmReport **ret_report);
+
+typedef struct EbmProgress {
+    uint64_t step, last_step; /* steps done, and where this call ends */
+    uint64_t kept;            /* draws complete so far, of each chain */
+    uint64_t rejected;        /* steps not committed so far, of all chains */
+    double seconds;           /* since the call began */
+} EbmProgress;
+
+/* Called by the thread that samples, some twenty times a second.  Not 0: stop. */
+typedef int EbmProgressFn(void *user, const EbmProgress *progress);
+
+typedef struct EbmSampleOptions {
+    size_t size;
+    uint64_t last_step;  /* stop before this step, counted with warm-up; UINT64_MAX: the end */
+    EbmArray draws;      /* [chains, draws, ...x] in f32 or f64; no data: none are stored */
+    EbmArray reports;    /* [draws, reports] f64: each report's mean over chains; or none */
+    uint64_t first_draw; /* the draw (counted in the whole run) that index 0 of both holds */
+    EbmProgressFn *progress;
+    void *progress_user;
+} EbmSampleOptions;
+
+#define EBM_SAMPLE_OPTIONS_INIT \
+    { \
+        sizeof(EbmSampleOptions), UINT64_MAX, {EBM_TYPE_none, 0, {0}, {0}, NULL}, \
+            {EBM_TYPE_none, 0, {0}, {0}, NULL}, 0, NULL, NULL \
+    }
+
+/* Moves the chains on from the step they stand at; starts them first at step 0.  Calls can be
+ * split anywhere and chains spread over any number of threads: every bit stays the same.
+ * Draws that the arrays have no room for (before first_draw, or past the end) are left out.
+ * EBM_CANCELLED: the run stands between two steps, and may go on. */
+EBM_API EbmStatus ebm_run_sample(EbmRun *run, const EbmSampleOptions *options,
+                                 EbmReport **ret_report);
+
+/* Makes the sampling call that runs now (or else the next) stop soon.  From any thread or
+ * signal handler. */
+EBM_API void ebm_run_cancel(EbmRun *run);
+
+EBM_API uint64_t ebm_run_step(const EbmRun *run);    /* the next one, with warm-up */
+EBM_API uint64_t ebm_run_kept(const EbmRun *run);    /* draws complete, of each chain */
+EBM_API uint32_t ebm_run_threads(const EbmRun *run); /* that it uses */
+EBM_API double ebm_run_seconds(const EbmRun *run);   /* spent in sampling so far */
+
+/* Steps whose new state was not finite: they are not committed, the chain stays. */
+typedef struct EbmRejected {
+    size_t size;
+    uint64_t total;
+    uint64_t chains;     /* with any */
+    uint64_t first_step; /* the earliest, and its first chain; UINT64_MAX: none */
+    uint64_t first_chain;
+} EbmRejected;
+
+#define EBM_REJECTED_INIT \
+    { \
+        sizeof(EbmRejected), 0, 0, 0, 0 \
+    }
+
+/* `per_chain`: NULL, or room for a count a chain. */
+EBM_API void ebm_run_rejected(const EbmRun *run, EbmRejected *ret, uint64_t *per_chain);
+
+/* What the chains hold between two steps: [chains, ...] of the state's type, by index as in
+ * ebm_kernel_state; 0 is x.  The chains are started when they were not. */
+EBM_API EbmStatus ebm_run_get_state(EbmRun *run, size_t index, const EbmArray *ret,
+                                    EbmReport **ret_report);
+
+/* Puts the run before `step` with these states, which must be all there are, in order: a run
+ * goes on as the one they came from would have.  Not with rejected counts, which start at 0. */
+EBM_API EbmStatus ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *states,
+                                 size_t count, EbmReport **ret_report);
+
+/* Energies, and gradients if `grad` has data, at points [n, ...x] of any numeric type: energy
+ * [n] in f64 or f32, grad [n, ...x] in f32 or f64. */
+EBM_API EbmStatus ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
+                                   const EbmArray *grad, EbmReport **ret_report);
+
+/* ---- summaries
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* As ArviZ's summary; NaN for what cannot be said. */
+typedef struct EbmSummary {
+    double mean, sd;
+    double q5, q50, q95;
+    double mcse_mean;
+    double ess_bulk, ess_tail;
+    double r_hat;
+} EbmSummary;
+
+/* Of each scalar of draws [chains, draws, ...x]: ret[i] for the element with row-major index
+ * first + i of x, i < count.  threads: 0 for as many as there are. */
+EBM_API EbmStatus ebm_summarize(const EbmArray *draws, uint64_t first, uint64_t count,
+                                uint32_t threads, EbmSummary *ret, EbmReport **ret_report);
+
+/* ---- files
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* Arrays read from a file, which it owns. */
+typedef struct EbmFile EbmFile;
+
+/* Reads by extension: .npy, .csv (also .tsv, .txt, .dat), .npz, .safetensors; "f.npz:name"
+ * and "f.csv:column" pick one.  A path to one array has one, with an empty name. */
+EBM_API EbmStatus ebm_file_read(const char *path, EbmFile **ret, EbmReport **ret_report);
+EBM_API void ebm_file_free(EbmFile *file);
+EBM_API size_t ebm_file_count(const EbmFile *file);
+EBM_API void ebm_file_get(const EbmFile *file, size_t index, EbmNamed *ret);
+
+/* Writes arrays by extension: .npy and .csv one (of rank 1 or 2 for .csv), .npz and
+ * .safetensors several.  The file appears under its name only when it is complete. */
+EBM_API EbmStatus ebm_file_write(const char *path, const EbmNamed *arrays, size_t count,
+                                 EbmReport **ret_report);
+
+/* Writes draws [chains, draws, ...x].  .npy: that array; .npz: under `name`, and `more` arrays
+ * beside it; .csv: columns chain, draw, name[0], name[1], ...  `more` is for .npz alone. */
+EBM_API EbmStatus ebm_draws_write(const char *path, const char *name, const EbmArray *draws,
+                                  const EbmNamed *more, size_t n_more, EbmReport **ret_report);
+
+/* Can a file of that name be written, and is its extension one of ours?  To be asked before
+ * the work that it will hold. */
+EBM_API EbmStatus ebm_file_check(const char *path, EbmReport **ret_report);
+
+/* ---- text in, text out
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* The canonical layout of a source text. */
+EBM_API EbmStatus ebm_format(const char *name, const char *source, size_t size, EbmText **ret,
+                             EbmReport **ret_report);
+
+typedef enum EbmStage {
+    EBM_STAGE_ast = 0, /* the syntax tree */
+    EBM_STAGE_ir,      /* as elaborated */
+    EBM_STAGE_grad,    /* after differentiation, inlining and simplification */
+    EBM_STAGE_loops,   /* in loop form, as the back end gets it */
+    EBM_STAGE_llvm,
+    EBM_STAGE_asm
+} EbmStage;
+
+/* What the program is at a stage.  `options` (or NULL) matters to the last two. */
+EBM_API EbmStatus ebm_emit(const EbmProgram *program, EbmStage stage,
+                           const EbmKernelOptions *options, EbmText **ret,
+                           EbmReport **ret_report);
+
+typedef struct EbmOptOptions {
+    size_t size;
+    const char *name;   /* of the text, in messages */
+    const char *passes; /* names with commas between; "": only read and verify */
+    int print;          /* log the module after each pass that changed it */
+    int verify;         /* after each pass */
+    int time;           /* log times and node counts */
+    const char *skip;   /* a pass to leave out, or NULL */
+    const char *stop;   /* the last pass to run, or NULL */
+} EbmOptOptions;
+
+#define EBM_OPT_OPTIONS_INIT \
+    { \
+        sizeof(EbmOptOptions), "input.ir", "", 0, 1, 0, NULL, NULL \
+    }
+
+/* Runs passes on IR text.  `ret_log` (or NULL) receives what the options asked for, on errors
+ * too, NULL for nothing. */
+EBM_API EbmStatus ebm_opt(const char *ir, size_t size, const EbmOptOptions *options,
+                          EbmText **ret, EbmText **ret_log, EbmReport **ret_report);
+
+EBM_API size_t ebm_pass_count(void);
+EBM_API const char *ebm_pass_name(size_t index);
+EBM_API const char *ebm_pass_words(size_t index); /* what it does */
+
+/* ---- the compile cache, the machine
+ * ----------------------------------------------------------------------------------
+ */
+
+typedef struct EbmCacheInfo {
+    size_t size;
+    uint64_t entries, bytes;
+    uint64_t limit; /* bytes: the entries longest unused go first */
+} EbmCacheInfo;
+
+#define EBM_CACHE_INFO_INIT \
+    { \
+        sizeof(EbmCacheInfo), 0, 0, 0 \
+    }
+
+/* `dir`: NULL for the default.  `ret_path` (or NULL) receives the folder's name. */
+EBM_API EbmStatus ebm_cache_info(const char *dir, EbmCacheInfo *ret, EbmText **ret_path,
+                                 EbmReport **ret_report);
+
+/* Removes every entry; counts what was there. */
+EBM_API EbmStatus ebm_cache_clear(const char *dir, EbmCacheInfo *ret, EbmReport **ret_report);
+
+typedef struct EbmMachine {
+    size_t size;
+    char cpu[64];      /* model name */
+    char features[64]; /* "avx512", "avx2", "" */
+    uint32_t threads;  /* that this process may use */
+    uint64_t memory;   /* bytes, all and free for use */
+    uint64_t available;
+    int has_llvm; /* the compiling part can be loaded */
+} EbmMachine;
+
+#define EBM_MACHINE_INIT \
+    { \
+        sizeof(EbmMachine), "", "", 0, 0, 0, 0 \
+    }
+
+EBM_API void ebm_machine(EbmMachine *ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
