@@ -1,0 +1,774 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * control.c -- regions, `if`, `for`, `while`
+ *
+ * A condition that is the same for all chains is a branch.  One that varies leads to a branch
+ * on whether any chain takes it, and to a select; a loop goes on while any chain is in it, and
+ * the others keep their values.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "backends/llvm/emit.h"
+
+enum { CHEAP = 16 };
+
+/* ---- LLVM loops */
+
+Turns
+turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once)
+{
+    Turns t = {.before = LLVMGetInsertBlock(e->b), .to = to, .by = by,
+               .at_least_once = at_least_once};
+
+    t.head = new_block(e, "head");
+    t.body = at_least_once ? t.head : new_block(e, "body");
+    t.done = new_block(e, "done");
+    LLVMBuildBr(e->b, t.head);
+    LLVMPositionBuilderAtEnd(e->b, t.head);
+    t.i = LLVMBuildPhi(e->b, e->i64, "");
+    LLVMAddIncoming(t.i, &from, &t.before, 1);
+    if (!at_least_once) {
+        LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, t.i, to, ""), t.body, t.done);
+        LLVMPositionBuilderAtEnd(e->b, t.body);
+    }
+    t.mark = memo_open(e);
+    return t;
+}
+
+LLVMBasicBlockRef
+turns_close(Emit *e, Turns *t)
+{
+    LLVMBasicBlockRef end = LLVMGetInsertBlock(e->b);
+    LLVMValueRef next = LLVMBuildAdd(e->b, t->i, int64_of(e, t->by), "");
+
+    LLVMAddIncoming(t->i, &next, &end, 1);
+    if (t->at_least_once)
+        LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, next, t->to, ""), t->head,
+                        t->done);
+    else
+        LLVMBuildBr(e->b, t->head);
+    LLVMPositionBuilderAtEnd(e->b, t->done);
+    memo_close(e, t->mark);
+    return end;
+}
+
+/* A phi at the start of `head`, whose value on entry is known. */
+static LLVMValueRef
+phi_at(Emit *e, LLVMBasicBlockRef head, LLVMValueRef first, LLVMBasicBlockRef from)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMValueRef at = LLVMGetFirstInstruction(head);
+
+    if (at)
+        LLVMPositionBuilderBefore(e->b, at);
+    else
+        LLVMPositionBuilderAtEnd(e->b, head);
+    LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
+    LLVMAddIncoming(phi, &first, &from, 1);
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return phi;
+}
+
+/* ---- frames */
+
+static Frame *
+frame_push(Emit *e, RegionId region, unsigned n, const unsigned *up)
+{
+    Frame *f = arena_new(e->arena, Frame);
+
+    *f = (Frame){.parent = e->frame, .region = region, .n = n, .up = up};
+    e->frame = f;
+    return f;
+}
+
+Frame *
+frame_open(Emit *e, RegionId region, unsigned n, const unsigned *up)
+{
+    return e->frame_of[region] = frame_push(e, region, n, up);
+}
+
+void
+frame_close(Emit *e, Frame *frame)
+{
+    e->frame = frame->parent;
+}
+
+/* A region with the instances of the one around it. */
+static Frame *
+frame_same(Emit *e, RegionId region)
+{
+    unsigned n = e->frame->n, *up = arena_array(e->arena, unsigned, n);
+
+    for (unsigned i = 0; i < n; i++)
+        up[i] = i;
+    return frame_open(e, region, n, up);
+}
+
+/* Instance i alone. */
+static Frame *
+frame_single(Emit *e, unsigned i)
+{
+    unsigned *up = arena_new(e->arena, unsigned);
+
+    *up = i;
+    return frame_push(e, e->frame->region, 1, up);
+}
+
+/* ---- nodes */
+
+static void
+emit_scalar_const(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+    Value *ret = value_room(e, id, 1);
+    DType d = (DType)n->type.dtype;
+    Scalar s = {.bits = 0};
+
+    memcpy(&s, n->attr.data, dtype_size(d));
+    for (unsigned i = 0; i < e->frame->n; i++)
+        ret[i] = d == DT_i32 ? index_value(index_constant(s.i32))
+                             : uniform_value(scalar_constant(e, d, s));
+}
+
+static void
+emit_get(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+    Value *ret = value_room(e, id, 1);
+
+    for (unsigned i = 0; i < e->frame->n; i++)
+        ret[i] = value_at(e, n->arg[0], i)[n->attr.i];
+}
+
+static void
+emit_all_pointwise(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+    Value *ret = value_room(e, id, 1);
+
+    assert(n->type.rank == 0 && "loop form has pointwise ops on scalars");
+    for (unsigned i = 0; i < e->frame->n; i++) {
+        const Value *arg[3] = {NULL, NULL, NULL};
+        for (uint32_t k = 0; k < n->n_args; k++)
+            arg[k] = value_at(e, n->arg[k], i);
+        ret[i] = emit_pointwise(e, n, arg);
+    }
+}
+
+static void
+emit_node(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+
+    if (op_is_pointwise((Op)n->op)) {
+        emit_all_pointwise(e, id);
+        return;
+    }
+    switch ((Op)n->op) {
+    case OP_arg: break;
+    case OP_const:
+        if (n->type.rank)
+            constant_array(e, id);
+        else
+            emit_scalar_const(e, id);
+        break;
+    case OP_get: emit_get(e, id); break;
+    case OP_at: emit_at(e, id); break;
+    case OP_update: emit_update(e, id); break;
+    case OP_word: emit_word(e, id); break;
+    case OP_if: emit_if(e, id); break;
+    case OP_for: emit_for(e, id); break;
+    case OP_while: emit_while(e, id); break;
+    case OP_loop: emit_loop(e, id); break;
+    default: assert(!"loop form");
+    }
+}
+
+void
+emit_region(Emit *e, RegionId region)
+{
+    const Region *r = &e->f->region[region];
+
+    for (size_t i = 0; i < r->n_nodes; i++) {
+        uint32_t id = r->node[i];
+        bool constant = e->f->node[id].op == OP_const;
+        if (region != 0 || constant || (bool)e->prepared[id] == e->preparing)
+            emit_node(e, id);
+    }
+}
+
+/* ---- if */
+
+static LLVMValueRef
+as(Emit *e, const Value *x, bool chain)
+{
+    return chain ? vector_of(e, x) : scalar_of(e, x);
+}
+
+static bool
+is_cheap(const Emit *e, RegionId region)
+{
+    const Region *r = &e->f->region[region];
+
+    for (size_t i = 0; i < r->n_nodes; i++) {
+        const Node *n = &e->f->node[r->node[i]];
+        if (!op_is_pointwise((Op)n->op) && n->op != OP_const)
+            return false;
+    }
+    return r->n_nodes <= CHEAP;
+}
+
+/* One `if` for all instances of the frame. */
+typedef struct Fork {
+    const Node *n;
+    LLVMValueRef *mask; /* one an instance; not used by a uniform `if` */
+    bool *chain;        /* one a result */
+    Value *ret;
+    LLVMBasicBlockRef from[2], end[2];
+    LLVMValueRef *v[2]; /* scalar results of the two regions */
+} Fork;
+
+/* Arrays of the second region are blended into those of the first where masks decide. */
+static void
+emit_side(Emit *e, Fork *f, int side)
+{
+    RegionId region = f->n->own[side];
+    const Region *r = &e->f->region[region];
+    size_t mark = memo_open(e);
+    Frame *frame = frame_same(e, region);
+
+    emit_region(e, region);
+    for (unsigned i = 0; i < frame->n; i++)
+        for (uint32_t k = 0; k < f->n->n_results; k++) {
+            const Value *y = value_at(e, r->yield[k], i);
+            Type type = f->n->result[k];
+            uint32_t at = i * f->n->n_results + k;
+            if (!type.rank)
+                f->v[side][at] = as(e, y, f->chain[k]);
+            else if (f->mask && side)
+                blend_array(e, &f->ret[at], y, LLVMBuildNot(e->b, f->mask[i], ""), type);
+            else
+                copy_array(e, &f->ret[at], y, type);
+        }
+    frame_close(e, frame);
+    memo_close(e, mark);
+    f->end[side] = LLVMGetInsertBlock(e->b);
+}
+
+static Fork
+fork_new(Emit *e, const Node *n, Value *ret, bool masked)
+{
+    Fork f = {.n = n, .ret = ret};
+    unsigned all = e->frame->n * n->n_results;
+
+    f.chain = arena_array(e->arena, bool, n->n_results);
+    f.v[0] = arena_array(e->arena, LLVMValueRef, all);
+    f.v[1] = arena_array(e->arena, LLVMValueRef, all);
+    for (uint32_t k = 0; k < n->n_results; k++) {
+        f.chain[k] = masked;
+        for (int s = 0; s < 2; s++)
+            f.chain[k] |= e->variance[e->f->region[n->own[s]].yield[k].id] == VARY_chain;
+        for (unsigned i = 0; n->result[k].rank && i < e->frame->n; i++)
+            ret[i * n->n_results + k] = array_new(e, n->result[k], f.chain[k]);
+    }
+    return f;
+}
+
+static void
+set_results(Fork *f, unsigned at, uint32_t k, LLVMValueRef v)
+{
+    f->ret[at] = f->chain[k] ? chain_value(v) : uniform_value(v);
+}
+
+static void
+emit_branch(Emit *e, const Node *n, LLVMValueRef condition, Value *ret)
+{
+    Fork f = fork_new(e, n, ret, false);
+    LLVMBasicBlockRef side[2] = {new_block(e, "then"), new_block(e, "else")};
+    LLVMBasicBlockRef join = new_block(e, "join");
+
+    LLVMBuildCondBr(e->b, condition, side[0], side[1]);
+    for (int s = 0; s < 2; s++) {
+        LLVMPositionBuilderAtEnd(e->b, side[s]);
+        emit_side(e, &f, s);
+        LLVMBuildBr(e->b, join);
+    }
+    LLVMPositionBuilderAtEnd(e->b, join);
+    for (unsigned at = 0; at < e->frame->n * n->n_results; at++) {
+        uint32_t k = at % n->n_results;
+        if (n->result[k].rank)
+            continue;
+        LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(f.v[0][at]), "");
+        for (int s = 0; s < 2; s++)
+            LLVMAddIncoming(phi, &f.v[s][at], &f.end[s], 1);
+        set_results(&f, at, k, phi);
+    }
+}
+
+/* One side, skipped when no chain takes it. */
+static void
+emit_guarded(Emit *e, Fork *f, int side)
+{
+    LLVMValueRef any = NULL;
+
+    for (unsigned i = 0; i < e->frame->n; i++) {
+        LLVMValueRef m = side ? LLVMBuildNot(e->b, f->mask[i], "") : f->mask[i];
+        any = any ? LLVMBuildOr(e->b, any, m, "") : m;
+    }
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
+    LLVMBasicBlockRef inside = new_block(e, "some"), after = new_block(e, "after");
+    LLVMBuildCondBr(e->b, any_lane(e, any), inside, after);
+    LLVMPositionBuilderAtEnd(e->b, inside);
+    emit_side(e, f, side);
+    LLVMBuildBr(e->b, after);
+    LLVMPositionBuilderAtEnd(e->b, after);
+    for (unsigned at = 0; at < e->frame->n * f->n->n_results; at++) {
+        if (f->n->result[at % f->n->n_results].rank)
+            continue;
+        LLVMValueRef none = LLVMConstNull(LLVMTypeOf(f->v[side][at]));
+        LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(none), "");
+        LLVMAddIncoming(phi, &none, &before, 1);
+        LLVMAddIncoming(phi, &f->v[side][at], &f->end[side], 1);
+        f->v[side][at] = phi;
+    }
+}
+
+static void
+emit_masked_if(Emit *e, const Node *n, Value *ret)
+{
+    Fork f = fork_new(e, n, ret, true);
+
+    f.mask = arena_array(e->arena, LLVMValueRef, e->frame->n);
+    for (unsigned i = 0; i < e->frame->n; i++)
+        f.mask[i] = vector_of(e, value_at(e, n->arg[0], i));
+    for (int s = 0; s < 2; s++) {
+        if (is_cheap(e, n->own[s]))
+            emit_side(e, &f, s);
+        else
+            emit_guarded(e, &f, s);
+    }
+    for (unsigned at = 0; at < e->frame->n * n->n_results; at++) {
+        uint32_t k = at % n->n_results;
+        if (!n->result[k].rank)
+            set_results(&f, at, k,
+                        select_lanes(e, f.mask[at / n->n_results], f.v[0][at], f.v[1][at]));
+    }
+}
+
+/* The region that is known to be taken, in place. */
+static void
+emit_taken(Emit *e, const Node *n, int side, Value *ret)
+{
+    Frame *frame = frame_same(e, n->own[side]);
+
+    emit_region(e, n->own[side]);
+    for (unsigned i = 0; i < frame->n; i++)
+        for (uint32_t k = 0; k < n->n_results; k++)
+            ret[i * n->n_results + k] = *value_at(e, e->f->region[n->own[side]].yield[k], i);
+    frame_close(e, frame);
+}
+
+/* Is operand k of n one value for all instances? */
+static bool
+is_common(Emit *e, const Node *n, uint32_t k)
+{
+    for (unsigned i = 1; i < e->frame->n; i++)
+        if (!same_value(value_at(e, n->arg[k], 0), value_at(e, n->arg[k], i)))
+            return false;
+    return true;
+}
+
+typedef void InstanceFn(Emit *e, const Node *n, Value *ret);
+
+static void
+emit_each(Emit *e, const Node *n, Value *ret, InstanceFn *fn)
+{
+    unsigned all = e->frame->n;
+
+    for (unsigned i = 0; i < all; i++) {
+        Frame *frame = frame_single(e, i);
+        fn(e, n, ret + i * n->n_results);
+        frame_close(e, frame);
+    }
+}
+
+static void
+emit_if_group(Emit *e, const Node *n, Value *ret)
+{
+    const Value *condition = value_at(e, n->arg[0], 0);
+
+    if (condition->chain)
+        emit_masked_if(e, n, ret);
+    else if (!is_common(e, n, 0))
+        emit_each(e, n, ret, emit_if_group);
+    else if (LLVMIsAConstantInt(condition->v))
+        emit_taken(e, n, !LLVMConstIntGetZExtValue(condition->v), ret);
+    else
+        emit_branch(e, n, condition->v, ret);
+}
+
+void
+emit_if(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+
+    emit_if_group(e, n, value_room(e, id, n->n_results));
+}
+
+/* ---- carried values */
+
+typedef struct Carried {
+    const Node *n;
+    RegionId body;
+    uint32_t n_values, first, skip; /* first operand, first parameter that is carried */
+    bool masked;
+    Value *now;        /* [instance][value]: arrays are this loop's own */
+    LLVMValueRef *phi; /* NULL for arrays */
+} Carried;
+
+static bool
+carries_chain(const Emit *e, const Carried *c, uint32_t k)
+{
+    Ref p = e->f->region[c->body].param[c->skip + k];
+
+    return c->masked || e->variance[p.id] == VARY_chain;
+}
+
+static Carried
+carry(Emit *e, const Node *n, uint32_t first, uint32_t skip, bool masked)
+{
+    Carried c = {.n = n, .body = n->own[n->n_regions - 1], .n_values = n->n_results,
+                 .first = first, .skip = skip, .masked = masked};
+
+    c.now = arena_array(e->arena, Value, (size_t)e->frame->n * c.n_values + 1);
+    c.phi = arena_array(e->arena, LLVMValueRef, (size_t)e->frame->n * c.n_values + 1);
+    for (unsigned at = 0; at < e->frame->n * c.n_values; at++) {
+        uint32_t k = at % c.n_values;
+        const Value *init = value_at(e, n->arg[first + k], at / c.n_values);
+        bool chain = carries_chain(e, &c, k);
+        if (n->result[k].rank) {
+            c.now[at] = array_new(e, n->result[k], chain);
+            copy_array(e, &c.now[at], init, n->result[k]);
+        } else {
+            c.now[at] = chain && !init->chain ? chain_value(vector_of(e, init)) : *init;
+        }
+    }
+    return c;
+}
+
+static void
+carry_phis(Emit *e, Carried *c, LLVMBasicBlockRef head, LLVMBasicBlockRef before)
+{
+    for (unsigned at = 0; at < e->frame->n * c->n_values; at++) {
+        Value *x = &c->now[at];
+        if (c->n->result[at % c->n_values].rank)
+            continue;
+        c->phi[at] = phi_at(e, head, as(e, x, x->chain), before);
+        *x = x->chain ? chain_value(c->phi[at]) : uniform_value(c->phi[at]);
+    }
+}
+
+/* Phis take values made before the loop: what needs an instruction is made there. */
+static void
+settle(Emit *e, Carried *c)
+{
+    for (unsigned at = 0; at < e->frame->n * c->n_values; at++) {
+        Value *x = &c->now[at];
+        if (!c->n->result[at % c->n_values].rank && !x->chain)
+            *x = uniform_value(scalar_of(e, x));
+    }
+}
+
+static void
+bind_carried(Emit *e, Carried *c, RegionId region, uint32_t skip)
+{
+    const Region *r = &e->f->region[region];
+
+    for (uint32_t k = 0; k < c->n_values; k++) {
+        Value *p = value_room(e, r->param[skip + k].id, 1);
+        for (unsigned i = 0; i < e->frame->n; i++) {
+            p[i] = c->now[i * c->n_values + k];
+            p[i].version = ++e->versions;
+            p[i].owner = c->masked ? NULL : e->frame;
+        }
+    }
+}
+
+static bool
+reads_carried(const Carried *c, unsigned n, const Value *x, const Value *own)
+{
+    for (unsigned at = 0; at < n * c->n_values; at++)
+        if (c->n->result[at % c->n_values].rank && c->now[at].root == x->root &&
+            (&c->now[at] != own || x->v != own->v))
+            return true;
+    return false;
+}
+
+/* The new content of a carried array, out of the way of the other copies. */
+static Value
+aside(Emit *e, const Carried *c, const Value *y, const Value *own, Type type)
+{
+    if (!reads_carried(c, e->frame->n, y, own))
+        return *y;
+    Value t = array_new(e, type, y->chain);
+    copy_array(e, &t, y, type);
+    return t;
+}
+
+/* What the body yields becomes what is carried; `mask` (or NULL): lanes that go on. */
+static void
+advance(Emit *e, Carried *c, LLVMValueRef mask, LLVMBasicBlockRef *ret_end)
+{
+    const Region *r = &e->f->region[c->body];
+    unsigned all = e->frame->n * c->n_values;
+    Value *next = arena_array(e->arena, Value, all + 1);
+
+    for (unsigned at = 0; at < all; at++) {
+        uint32_t k = at % c->n_values;
+        next[at] = *value_at(e, r->yield[k], at / c->n_values);
+        if (c->n->result[k].rank)
+            next[at] = aside(e, c, &next[at], &c->now[at], c->n->result[k]);
+    }
+    for (unsigned at = 0; at < all; at++) {
+        Type type = c->n->result[at % c->n_values];
+        bool chain = c->now[at].chain;
+        if (type.rank && mask)
+            blend_array(e, &c->now[at], &next[at], mask, type);
+        else if (type.rank)
+            copy_array(e, &c->now[at], &next[at], type);
+        else if (mask)
+            next[at] = chain_value(
+                select_lanes(e, mask, vector_of(e, &next[at]), vector_of(e, &c->now[at])));
+        else if (c->phi[at])
+            next[at] = chain ? chain_value(vector_of(e, &next[at]))
+                             : uniform_value(scalar_of(e, &next[at]));
+    }
+    *ret_end = LLVMGetInsertBlock(e->b);
+    for (unsigned at = 0; at < all; at++)
+        if (!c->n->result[at % c->n_values].rank)
+            c->now[at] = next[at];
+}
+
+static void
+close_phis(Emit *e, Carried *c, LLVMBasicBlockRef end)
+{
+    for (unsigned at = 0; at < e->frame->n * c->n_values; at++)
+        if (c->phi[at])
+            LLVMAddIncoming(c->phi[at], &c->now[at].v, &end, 1);
+}
+
+static void
+results_are_phis(Emit *e, Carried *c)
+{
+    for (unsigned at = 0; at < e->frame->n * c->n_values; at++)
+        if (c->phi[at])
+            c->now[at].v = c->phi[at];
+}
+
+static void
+give_results(Emit *e, Carried *c, Value *ret)
+{
+    for (unsigned at = 0; at < e->frame->n * c->n_values; at++) {
+        ret[at] = c->now[at];
+        ret[at].version = ++e->versions;
+    }
+}
+
+/* ---- for with bounds that all chains share */
+
+static void
+bind_turn(Emit *e, const Node *n, Index i)
+{
+    Value *p = value_room(e, e->f->region[n->own[0]].param[0].id, 1);
+
+    for (unsigned k = 0; k < e->frame->n; k++)
+        p[k] = index_value(i);
+}
+
+static void
+emit_turn(Emit *e, Carried *c, Index i, LLVMBasicBlockRef *ret_end)
+{
+    uint64_t mark = e->scratch_used;
+    Frame *frame = frame_same(e, c->body);
+
+    bind_turn(e, c->n, i);
+    bind_carried(e, c, c->body, 1);
+    emit_region(e, c->body);
+    advance(e, c, NULL, ret_end);
+    frame_close(e, frame);
+    e->scratch_used = mark;
+}
+
+static void
+emit_uniform_for(Emit *e, const Node *n, Value *ret)
+{
+    Index from = index_of(e, value_at(e, n->arg[0], 0));
+    Index to = index_of(e, value_at(e, n->arg[1], 0));
+    Carried c = carry(e, n, 2, 1, false);
+    LLVMBasicBlockRef end;
+
+    if (!from.base && !to.base && plan_for_whole(e, n, to.offset - from.offset)) {
+        for (int64_t i = from.offset; i < to.offset; i++)
+            emit_turn(e, &c, index_constant(i), &end);
+        give_results(e, &c, ret);
+        return;
+    }
+    settle(e, &c);
+    Turns t = turns_open(e, index_wide(e, from), index_wide(e, to), 1, from.high < to.low);
+    carry_phis(e, &c, t.head, t.before);
+    emit_turn(e, &c, (Index){t.i, 1, 0, from.low, to.high - 1}, &end);
+    turns_close(e, &t);
+    close_phis(e, &c, end);
+    if (!t.at_least_once)
+        results_are_phis(e, &c);
+    give_results(e, &c, ret);
+}
+
+/* ---- loops with a condition */
+
+/* A `while`, or a `for` whose bounds vary by chain. */
+typedef struct Wait {
+    const Node *n;
+    bool masked;
+    LLVMBasicBlockRef before, head, done;
+    LLVMValueRef count, active; /* phis */
+} Wait;
+
+static LLVMValueRef
+within_bound(Emit *e, const Wait *w, uint32_t operand)
+{
+    const Value *to = value_at(e, w->n->arg[operand], 0);
+    LLVMValueRef limit = w->masked ? vector_of(e, to) : scalar_of(e, to);
+    LLVMValueRef i = w->count;
+
+    if (w->masked && LLVMTypeOf(i) == e->i32)
+        i = splat(e, i, e->lanes);
+    return LLVMBuildICmp(e->b, LLVMIntSLT, i, limit, "");
+}
+
+/* Whether the condition of a `while` holds. */
+static LLVMValueRef
+condition_of(Emit *e, Wait *w, Carried *c)
+{
+    RegionId region = w->n->own[0];
+    Frame *frame = frame_same(e, region);
+
+    bind_carried(e, c, region, 0);
+    emit_region(e, region);
+    LLVMValueRef v = as(e, value_at(e, e->f->region[region].yield[0], 0), w->masked);
+    frame_close(e, frame);
+    return v;
+}
+
+static void
+wait_open(Emit *e, Wait *w, Carried *c, LLVMValueRef first)
+{
+    LLVMValueRef all = LLVMConstAllOnes(LLVMVectorType(e->i1, e->lanes));
+
+    w->before = LLVMGetInsertBlock(e->b);
+    w->head = new_block(e, "while");
+    w->done = new_block(e, "done");
+    LLVMBuildBr(e->b, w->head);
+    LLVMPositionBuilderAtEnd(e->b, w->head);
+    w->count = phi_at(e, w->head, first, w->before);
+    if (w->masked)
+        w->active = phi_at(e, w->head, all, w->before);
+    carry_phis(e, c, w->head, w->before);
+    LLVMPositionBuilderAtEnd(e->b, w->head);
+}
+
+static void
+wait_close(Emit *e, Wait *w, Carried *c, LLVMValueRef active)
+{
+    LLVMBasicBlockRef end = LLVMGetInsertBlock(e->b);
+    LLVMValueRef one = int32_of(e, 1);
+
+    if (LLVMTypeOf(w->count) != e->i32)
+        one = splat(e, one, e->lanes);
+    LLVMValueRef next = LLVMBuildAdd(e->b, w->count, one, "");
+    LLVMAddIncoming(w->count, &next, &end, 1);
+    if (w->active)
+        LLVMAddIncoming(w->active, &active, &end, 1);
+    close_phis(e, c, end);
+    LLVMBuildBr(e->b, w->head);
+    LLVMPositionBuilderAtEnd(e->b, w->done);
+    results_are_phis(e, c);
+}
+
+static void
+bind_count(Emit *e, const Wait *w)
+{
+    if (w->n->op == OP_for)
+        value_room(e, e->f->region[w->n->own[0]].param[0].id, 1)[0] =
+            w->masked ? chain_value(w->count) : uniform_value(w->count);
+}
+
+/* Instances come one by one. */
+static void
+emit_wait(Emit *e, const Node *n, Value *ret)
+{
+    bool is_for = n->op == OP_for;
+    Wait w = {.n = n, .masked = is_for};
+    uint32_t bound = is_for ? 1 : 0, skip = is_for ? 1 : 0;
+
+    if (!is_for)
+        w.masked = e->variance[e->f->region[n->own[0]].yield[0].id] == VARY_chain ||
+                   value_at(e, n->arg[0], 0)->chain;
+    Carried c = carry(e, n, bound + 1, skip, w.masked);
+    LLVMValueRef first = is_for ? vector_of(e, value_at(e, n->arg[0], 0)) : int32_of(e, 0);
+    settle(e, &c);
+    size_t mark = memo_open(e);
+    uint64_t scratch = e->scratch_used;
+    wait_open(e, &w, &c, first);
+    LLVMValueRef go = within_bound(e, &w, bound);
+    if (!is_for)
+        go = LLVMBuildAnd(e->b, go, condition_of(e, &w, &c), "");
+    if (w.active)
+        go = LLVMBuildAnd(e->b, go, w.active, "");
+    LLVMBasicBlockRef body = new_block(e, "body"), end;
+    LLVMBuildCondBr(e->b, any_lane(e, go), body, w.done);
+    LLVMPositionBuilderAtEnd(e->b, body);
+    Frame *frame = frame_same(e, c.body);
+    bind_count(e, &w);
+    bind_carried(e, &c, c.body, skip);
+    emit_region(e, c.body);
+    advance(e, &c, w.masked ? go : NULL, &end);
+    frame_close(e, frame);
+    wait_close(e, &w, &c, go);
+    e->scratch_used = scratch;
+    memo_close(e, mark);
+    give_results(e, &c, ret);
+}
+
+static void
+emit_for_group(Emit *e, const Node *n, Value *ret)
+{
+    bool chain = false;
+
+    for (uint32_t k = 0; k < 2; k++)
+        for (unsigned i = 0; i < e->frame->n; i++)
+            chain |= value_at(e, n->arg[k], i)->chain;
+    if (e->frame->n > 1 && (chain || !is_common(e, n, 0) || !is_common(e, n, 1)))
+        emit_each(e, n, ret, emit_for_group);
+    else if (chain)
+        emit_wait(e, n, ret);
+    else
+        emit_uniform_for(e, n, ret);
+}
+
+void
+emit_for(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+
+    emit_for_group(e, n, value_room(e, id, n->n_results));
+}
+
+void
+emit_while(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+
+    emit_each(e, n, value_room(e, id, n->n_results), emit_wait);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit.h -- the state of one emission, and what its files offer each other.
+ *
+ * A chain is a lane: what varies by chain is a vector of `lanes` elements, what is uniform a
+ * scalar.  A region is emitted for one or several *instances* at once (the turns of an
+ * unrolled loop); a Frame says how the instances of a region belong to those of the region
+ * around it, and a node has a Value for each instance of its region.
+ */
+#ifndef EBM_BACKENDS_LLVM_EMIT_H
+#define EBM_BACKENDS_LLVM_EMIT_H
+
+#include "backends/llvm/llvm.h"
+#include "backends/llvm/llvm_backend.h"
+
+/* A uniform integer whose residue is known: base + offset, base a multiple of align (0: base
+ * is 0), the whole within [low, high], which an i32 holds. */
+typedef struct Index {
+    LLVMValueRef base; /* i64, NULL for 0 */
+    int64_t align, offset, low, high;
+} Index;
+
+typedef enum PlaceKind { PLACE_none, PLACE_input, PLACE_uniform, PLACE_constant } PlaceKind;
+
+/* Where a uniform array stands that every entry function can find again. */
+typedef struct Place {
+    PlaceKind kind;
+    uint64_t at; /* number of an input, offset into `uniform` */
+    LLVMValueRef global;
+} Place;
+
+typedef struct Frame Frame;
+
+/* A scalar: `v`, a vector when `chain`, or made of `index` when needed.  An array: `v` points
+ * at its first element, the elements are `row` lanes apart. */
+typedef struct Value {
+    LLVMValueRef v;
+    bool chain;
+    bool known; /* index holds */
+    Index index;
+    uint32_t row;     /* arrays: 1, lanes, or EBM_BLOCK */
+    uint32_t version; /* arrays: a number for this content */
+    LLVMValueRef root; /* arrays: the memory that v points into */
+    const Frame *owner; /* arrays: nodes of this frame may overwrite it */
+    Place place;
+    const Node *constant; /* arrays: the node with its elements */
+} Value;
+
+struct Frame {
+    Frame *parent;
+    RegionId region;
+    unsigned n;         /* instances */
+    const unsigned *up; /* instance of the parent, one an instance */
+    /* The innermost axis of a loop that is unrolled by n within this frame: its parameter, and
+     * the number of the group of n.  `jam` is 0 otherwise. */
+    uint32_t jam;
+    Index group;
+    uint32_t width; /* of a group that is not the last */
+};
+
+typedef struct MemoKey {
+    uint32_t tag;
+    uint32_t number;
+    const void *a, *b, *c;
+} MemoKey;
+
+typedef struct MemoEntry {
+    MemoKey key;
+    LLVMValueRef v;
+    uint32_t next;
+} MemoEntry;
+
+enum { MEMO_BUCKETS = 1 << 12 };
+
+/* Values already emitted, by what they are made of; entries of a scope end with it, so that
+ * what is found dominates. */
+typedef struct Memo {
+    MemoEntry *entry;
+    size_t n, cap;
+    uint32_t *bucket;
+} Memo;
+
+/* A uniform array that is read in groups of `width` along one of its two axes, kept by
+ * `prepare` as [group][other axis][width]. */
+typedef struct Panel {
+    Place from;
+    DType dtype;
+    uint32_t rows, columns; /* of the array */
+    bool by_column;         /* groups run along the columns */
+    uint32_t width;
+    uint64_t at; /* offset into `uniform` */
+    uint32_t version;
+} Panel;
+
+typedef struct Random {
+    LLVMValueRef key[EBM_PHILOX_ROUNDS][2]; /* i32 */
+    LLVMValueRef step_low;                  /* i64, below 2^32 */
+    LLVMValueRef high;                      /* i64: step high << 10 */
+    LLVMValueRef chain_high;                /* i64, below 2^10 */
+    LLVMValueRef even, odd;                 /* i64 vectors: low words of the lanes' chains */
+} Random;
+
+typedef struct Emit {
+    Arena *arena;
+    const Module *module;
+    EbmManifest *manifest;
+    LLVMContextRef context;
+    LLVMModuleRef llvm;
+    LLVMBuilderRef b;
+    LLVMTypeRef ptr, i1, i8, i32, i64, f32, f64;
+    unsigned lanes;
+    unsigned registers; /* vector registers of the target */
+    unsigned register_bytes;
+
+    /* The function that is emitted. */
+    const Function *f;
+    LLVMValueRef function, launch, uniform, scratch;
+    LLVMBasicBlockRef entry; /* allocas go before its terminator */
+    LLVMBasicBlockRef first; /* loads that hold for the whole call */
+    uint8_t *variance;
+    uint8_t *updated;  /* by node: an update may overwrite it */
+    uint8_t *prepared; /* by node: done by `prepare` */
+    uint64_t *kept_at; /* by node: its offset into `uniform` if others read it, else NOT_KEPT */
+    Value **value;     /* by node: [instance][result] */
+    uint32_t *room;    /* by node: values it has room for */
+    Frame **frame_of;  /* by region */
+    Frame *frame;
+    Memo memo;
+    uint32_t versions;
+    bool preparing;
+    Random random;
+    LLVMValueRef step, n_steps, n_warmup; /* i32 */
+
+    /* Memory. */
+    uint64_t scratch_used, stack_used;
+    Panel *panel;
+    size_t n_panels, cap_panels;
+} Emit;
+
+#define NOT_KEPT UINT64_MAX
+
+/* ---- value.c: LLVM in short */
+LLVMTypeRef scalar_type(Emit *e, DType d); /* bool is i1 */
+LLVMTypeRef lane_type(Emit *e, DType d, bool chain);
+LLVMTypeRef memory_type(Emit *e, DType d, bool chain); /* bool is i8 */
+LLVMValueRef int64_of(Emit *e, int64_t x);
+LLVMValueRef int32_of(Emit *e, int64_t x);
+LLVMValueRef scalar_constant(Emit *e, DType d, Scalar s);
+LLVMValueRef zero_of(Emit *e, DType d, bool chain);
+LLVMValueRef splat(Emit *e, LLVMValueRef x, unsigned n);
+LLVMValueRef intrinsic(Emit *e, const char *name, LLVMTypeRef over, unsigned n, LLVMValueRef *arg);
+LLVMValueRef memo_find(Emit *e, MemoKey key);
+LLVMValueRef memo_keep(Emit *e, MemoKey key, LLVMValueRef v);
+size_t memo_open(Emit *e);
+void memo_close(Emit *e, size_t mark);
+enum {
+    TAG_pointwise = 1 << 10, /* + op */
+    TAG_splat = 1,
+    TAG_wide,
+    TAG_narrow,
+    TAG_index, /* + operation << 8 */
+    TAG_address,
+    TAG_load,
+    TAG_word, /* + which << 8 */
+    TAG_key,
+    TAG_place
+};
+LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
+LLVMValueRef vector_of(Emit *e, const Value *x);
+Value uniform_value(LLVMValueRef v);
+Value chain_value(LLVMValueRef v);
+Value index_value(Index i);
+LLVMBasicBlockRef new_block(Emit *e, const char *name);
+LLVMValueRef any_lane(Emit *e, LLVMValueRef mask);
+bool same_value(const Value *x, const Value *y);
+
+/* Where the value of r for instance i of the current frame stands. */
+Value *value_at(Emit *e, Ref r, unsigned i);
+/* Room for the values of node `id` for all instances of the current frame. */
+Value *value_room(Emit *e, uint32_t id, uint32_t n_results);
+
+/* ---- index.c */
+Index index_constant(int64_t x);
+LLVMValueRef index_wide(Emit *e, Index i);
+Index index_of(Emit *e, const Value *x);
+Index index_add(Emit *e, Index a, Index b);       /* never leaves i64 */
+Index index_scale(Emit *e, Index a, int64_t by);  /* by >= 0 */
+bool index_fits(Index a);
+/* op on two known indices, if that is known too. */
+bool index_pointwise(Emit *e, Op op, Index x, Index y, Value *ret);
+bool index_residue(Index a, int64_t modulus, int64_t *ret);
+Index index_divide(Emit *e, Index a, int64_t by); /* a >= 0 */
+
+/* ---- pointwise.c */
+Value emit_pointwise(Emit *e, const Node *n, const Value *const arg[3]);
+/* op on LLVM values of dtype d. */
+LLVMValueRef build_op(Emit *e, Op op, DType d, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
+LLVMValueRef convert_to(Emit *e, DType d, DType to, LLVMValueRef x);
+LLVMValueRef select_lanes(Emit *e, LLVMValueRef mask, LLVMValueRef x, LLVMValueRef y);
+
+/* ---- memory.c */
+Value array_new(Emit *e, Type type, bool chain);
+LLVMValueRef element_address(Emit *e, const Value *array, DType d, Index element);
+/* Element of an array, as a vector when its rows are lanes. */
+Value load_element(Emit *e, const Value *array, DType d, Index element);
+void store_element(Emit *e, const Value *array, DType d, Index element, const Value *x);
+Value array_part(Emit *e, const Value *array, DType d, Index element);
+void copy_array(Emit *e, const Value *to, const Value *from, Type type);
+/* to = mask ? from : to */
+void blend_array(Emit *e, const Value *to, const Value *from, LLVMValueRef mask, Type type);
+void emit_at(Emit *e, uint32_t id);
+void emit_update(Emit *e, uint32_t id);
+typedef void ElementFn(Emit *e, Index element, void *user);
+void each_element(Emit *e, uint64_t n, ElementFn *fn, void *user);
+LLVMValueRef entry_alloca(Emit *e, LLVMTypeRef type, uint64_t count);
+LLVMValueRef byte_offset(Emit *e, LLVMValueRef pointer, LLVMValueRef bytes);
+LLVMValueRef load_field(Emit *e, uint64_t offset, LLVMTypeRef type);
+void constant_array(Emit *e, uint32_t id);
+
+/* ---- random.c */
+void emit_word(Emit *e, uint32_t id);
+
+/* ---- schedule.c */
+typedef struct LoopPlan {
+    unsigned axis;   /* that is unrolled; the ones after it are whole in a group */
+    unsigned factor; /* turns of that axis in a group */
+    unsigned tail;   /* turns of the last group, if smaller, else 0 */
+    unsigned inner;  /* iterations of the axes after it */
+    bool whole;      /* no LLVM loop: every group is emitted */
+    bool jam;        /* groups share inner loops */
+} LoopPlan;
+LoopPlan plan_loop(const Emit *e, const Node *loop);
+bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
+uint32_t region_cost(const Emit *e, RegionId r);
+
+/* ---- control.c */
+void emit_region(Emit *e, RegionId region);
+Frame *frame_open(Emit *e, RegionId region, unsigned n, const unsigned *up);
+void frame_close(Emit *e, Frame *frame);
+void emit_if(Emit *e, uint32_t id);
+void emit_for(Emit *e, uint32_t id);
+void emit_while(Emit *e, uint32_t id);
+typedef struct Turns {
+    LLVMBasicBlockRef before, head, body, done;
+    LLVMValueRef i; /* i64 */
+    LLVMValueRef to;
+    int64_t by;
+    size_t mark;
+    bool at_least_once;
+} Turns;
+/* A loop of i from `from` below `to`; phis may be added in head right after the call. */
+Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once);
+/* Ends the body: returns the block it ends in. */
+LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
+
+/* ---- loop.c */
+void emit_loop(Emit *e, uint32_t id);
+
+/* ---- panel.c */
+/* Reads the array of an `at` through a panel, if it is of that shape. */
+bool panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret);
+void emit_panels(Emit *e);
+
+/* ---- uniform.c */
+typedef struct Analysis {
+    uint8_t *variance, *prepared, *updated;
+    uint64_t *kept_at;
+} Analysis;
+Analysis analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes);
+/* Values of prepared nodes, read from or written to the uniform area. */
+void load_kept(Emit *e);
+void store_kept(Emit *e);
+LLVMValueRef place_pointer(Emit *e, Place p);
+
+/* ---- entry.c */
+void emit_entries(Emit *e, const Function *const entry[EBM_ENTRY_COUNT]);
+extern const char *const entry_symbol[EBM_ENTRY_COUNT];
+
+/* ---- manifest.c */
+void manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
+                    EbmManifest *ret);
+uint32_t manifest_hyper(const EbmManifest *m, const char *name);
+uint32_t manifest_input(const EbmManifest *m, const char *name);
+uint32_t manifest_state(const EbmManifest *m, const char *name);
+
+/* ---- image.c */
+/* Lays out an ELF object as a flat image.  NULL, or what is wrong with it. */
+const char *image_from_object(const unsigned char *object, size_t size, Arena *arena,
+                              const unsigned char **ret_bytes, EbmManifest *manifest);
+
+#endif

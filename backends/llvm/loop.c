@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * loop.c -- `loop`: independent iterations, in groups
+ *
+ * A group is a few turns of one axis with everything inside that axis.  Folds have 16 partial
+ * results, by the linear index modulo 16.  Where a loop has one axis, an outer loop goes over
+ * groups of partial results, so that they stay in registers; elsewhere they are in memory.
+ */
+#include <assert.h>
+
+#include "backends/llvm/emit.h"
+
+enum { PARTIALS = 16 };
+
+typedef struct Loop {
+    const Node *n;
+    RegionId body;
+    unsigned rank;
+    const int64_t *extent, *kind;
+    LoopPlan plan;
+    uint64_t total;
+    Value *ret;          /* [instance][result] */
+    Value *memory;       /* [instance][result]: partial results in memory */
+    LLVMValueRef *part;  /* [instance][result][PARTIALS]: in registers, NULL before the first */
+    bool in_registers;
+} Loop;
+
+static bool
+is_fold(const Loop *l, uint32_t k)
+{
+    return l->kind[k] != FOLD_store;
+}
+
+static bool
+has_folds(const Loop *l)
+{
+    for (uint32_t k = 0; k < l->n->n_results; k++)
+        if (is_fold(l, k))
+            return true;
+    return false;
+}
+
+static bool
+yield_chain(const Emit *e, const Loop *l, uint32_t k)
+{
+    return e->variance[e->f->region[l->body].yield[k].id] == VARY_chain;
+}
+
+/* ---- combining */
+
+static LLVMValueRef
+combine(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y)
+{
+    switch (kind) {
+    case FOLD_sum: return build_op(e, OP_add, d, x, y, NULL);
+    case FOLD_prod: return build_op(e, OP_mul, d, x, y, NULL);
+    case FOLD_max: return build_op(e, OP_max, d, x, y, NULL);
+    case FOLD_min: return build_op(e, OP_min, d, x, y, NULL);
+    case FOLD_all: return build_op(e, OP_and, d, x, y, NULL);
+    case FOLD_any: return build_op(e, OP_or, d, x, y, NULL);
+    default: assert(!"a fold"); return NULL;
+    }
+}
+
+static Scalar
+extreme(DType d, bool most)
+{
+    if (d == DT_i32)
+        return (Scalar){.i32 = most ? INT32_MAX : INT32_MIN};
+    if (d == DT_i64)
+        return (Scalar){.i64 = most ? INT64_MAX : INT64_MIN};
+    return scalar_from_double(most ? __builtin_inf() : -__builtin_inf(), d);
+}
+
+/* What a fold over nothing gives. */
+static Scalar
+empty_fold(FoldKind kind, DType d)
+{
+    switch (kind) {
+    case FOLD_prod: return scalar_from_double(1, d);
+    case FOLD_max: return extreme(d, false);
+    case FOLD_min: return extreme(d, true);
+    case FOLD_all: return (Scalar){.b = true};
+    default: return (Scalar){.bits = 0};
+    }
+}
+
+/* What leaves every operand as it is: -0 for sums. */
+static Scalar
+neutral(FoldKind kind, DType d)
+{
+    if (kind == FOLD_sum && dtype_is_float(d))
+        return scalar_from_double(-0.0, d);
+    return empty_fold(kind, d);
+}
+
+static LLVMValueRef
+constant_lanes(Emit *e, DType d, Scalar s, bool chain)
+{
+    LLVMValueRef v = scalar_constant(e, d, s);
+
+    return chain ? splat(e, v, e->lanes) : v;
+}
+
+/* ---- one group */
+
+/* Where the turns of a group stand: indices of the outer axes, then the first turn. */
+typedef struct Group {
+    Index outer[MAX_RANK];
+    Index base;   /* of the unrolled axis */
+    Index number; /* of the group */
+    unsigned turns;
+} Group;
+
+/* Instance r of the group's n: its index on each axis. */
+static void
+bind_indices(Emit *e, const Loop *l, const Group *g, unsigned n)
+{
+    const Region *body = &e->f->region[l->body];
+
+    for (unsigned axis = 0; axis < l->rank; axis++) {
+        Value *p = value_room(e, body->param[axis].id, 1);
+        uint64_t below = 1;
+        for (unsigned a = axis + 1; a < l->rank; a++)
+            below *= (uint64_t)l->extent[a];
+        for (unsigned i = 0; i < e->frame->n; i++) {
+            unsigned r = i % n;
+            Index x = axis < l->plan.axis ? g->outer[axis] : g->base;
+            if (axis == l->plan.axis)
+                x = index_add(e, x, index_constant(r / l->plan.inner));
+            else if (axis > l->plan.axis)
+                x = index_constant((int64_t)(r / below % (uint64_t)l->extent[axis]));
+            p[i] = index_value(x);
+        }
+    }
+}
+
+/* The linear index of instance r. */
+static Index
+linear_index(Emit *e, const Loop *l, const Group *g, unsigned r)
+{
+    Index x = index_constant(0);
+
+    for (unsigned axis = 0; axis <= l->plan.axis; axis++)
+        x = index_add(e, index_scale(e, x, l->extent[axis]),
+                      axis < l->plan.axis ? g->outer[axis] : g->base);
+    return index_add(e, index_scale(e, x, l->plan.inner), index_constant(r));
+}
+
+static void
+store_result(Emit *e, Value *to, Type type, Index linear, const Value *x)
+{
+    DType d = (DType)type.dtype;
+
+    if (type.rank == 0) {
+        store_element(e, to, d, linear, x);
+        return;
+    }
+    Value part = array_part(e, to, d, index_scale(e, linear, (int64_t)type_size(type)));
+    copy_array(e, &part, x, type);
+}
+
+typedef struct FoldArray {
+    const Value *part, *x;
+    FoldKind kind;
+    DType d;
+} FoldArray;
+
+static LLVMValueRef
+read_memory(Emit *e, const Value *array, DType d, Index at)
+{
+    Value fresh = *array;
+
+    fresh.version = ++e->versions;
+    return load_element(e, &fresh, d, at).v;
+}
+
+static void
+fold_element(Emit *e, Index element, void *user)
+{
+    const FoldArray *f = user;
+    LLVMValueRef old = read_memory(e, f->part, f->d, element);
+    Value x = load_element(e, f->x, f->d, element);
+    Value r = {.chain = f->part->chain};
+
+    r.v = combine(e, f->kind, f->d, old, r.chain ? vector_of(e, &x) : scalar_of(e, &x));
+    store_element(e, f->part, f->d, element, &r);
+}
+
+static void
+fold_memory(Emit *e, Value *memory, FoldKind kind, Type type, Index linear, const Value *x)
+{
+    DType d = (DType)type.dtype;
+    Value slot;
+    int64_t residue;
+    Index at;
+
+    if (index_residue(linear, PARTIALS, &residue)) {
+        at = index_constant(residue);
+    } else {
+        Index sixteen = index_constant(PARTIALS);
+        index_pointwise(e, OP_imod, linear, sixteen, &slot);
+        at = slot.index;
+    }
+    if (type.rank == 0) {
+        Value r = {.chain = memory->chain};
+        LLVMValueRef old = read_memory(e, memory, d, at);
+        r.v = combine(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
+        store_element(e, memory, d, at, &r);
+        return;
+    }
+    Value part = array_part(e, memory, d, index_scale(e, at, (int64_t)type_size(type)));
+    FoldArray f = {&part, x, kind, d};
+    each_element(e, type_size(type), fold_element, &f);
+}
+
+static void
+fold_register(Emit *e, Loop *l, unsigned at, FoldKind kind, Type type, Index linear,
+              const Value *x)
+{
+    int64_t residue = 0;
+    bool known = index_residue(linear, PARTIALS, &residue);
+    bool chain = l->ret[at].chain;
+    LLVMValueRef v = chain ? vector_of(e, x) : scalar_of(e, x);
+    LLVMValueRef *part = &l->part[at * PARTIALS + (known ? residue : linear.offset % PARTIALS)];
+
+    *part = *part ? combine(e, kind, (DType)type.dtype, *part, v) : v;
+}
+
+static void
+take_results(Emit *e, Loop *l, const Group *g, unsigned n)
+{
+    const Region *body = &e->f->region[l->body];
+    uint32_t n_results = l->n->n_results;
+
+    for (unsigned i = 0; i < e->frame->n; i++) {
+        Index linear = linear_index(e, l, g, i % n);
+        for (uint32_t k = 0; k < n_results; k++) {
+            const Value *x = value_at(e, body->yield[k], i);
+            Type type = ir_type(e->f, body->yield[k]);
+            unsigned at = i / n * n_results + k;
+            if (!is_fold(l, k))
+                store_result(e, &l->ret[at], type, linear, x);
+            else if (l->in_registers && !type.rank)
+                fold_register(e, l, at, (FoldKind)l->kind[k], type, linear, x);
+            else
+                fold_memory(e, &l->memory[at], (FoldKind)l->kind[k], type, linear, x);
+        }
+    }
+}
+
+static void
+emit_group(Emit *e, Loop *l, const Group *g)
+{
+    unsigned n = g->turns * l->plan.inner, all = e->frame->n * n;
+    unsigned *up = arena_array(e->arena, unsigned, all);
+    uint64_t mark = e->scratch_used;
+
+    for (unsigned i = 0; i < all; i++)
+        up[i] = i / n;
+    Frame *frame = frame_open(e, l->body, all, up);
+    if (l->plan.jam && l->plan.axis == l->rank - 1 && frame->parent->n == 1) {
+        frame->jam = e->f->region[l->body].param[l->plan.axis].id;
+        frame->group = g->number;
+        frame->width = l->plan.factor;
+    }
+    bind_indices(e, l, g, n);
+    emit_region(e, l->body);
+    take_results(e, l, g, n);
+    frame_close(e, frame);
+    e->scratch_used = mark;
+}
+
+/* ---- nests */
+
+static void
+emit_axis(Emit *e, Loop *l, Group *g)
+{
+    int64_t extent = l->extent[l->plan.axis], step = l->plan.factor;
+    int64_t groups = extent / step;
+
+    g->turns = l->plan.factor;
+    if (l->plan.whole || groups == 1) {
+        for (int64_t q = 0; q < groups; q++) {
+            g->base = index_constant(q * step);
+            g->number = index_constant(q);
+            emit_group(e, l, g);
+        }
+    } else {
+        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, groups), 1, true);
+        g->number = (Index){t.i, 1, 0, 0, groups - 1};
+        g->base = index_scale(e, g->number, step);
+        emit_group(e, l, g);
+        turns_close(e, &t);
+    }
+    if (l->plan.tail) {
+        g->turns = l->plan.tail;
+        g->base = index_constant(groups * step);
+        g->number = index_constant(groups);
+        emit_group(e, l, g);
+    }
+}
+
+static void
+emit_nest(Emit *e, Loop *l, Group *g, unsigned axis)
+{
+    if (axis == l->plan.axis) {
+        emit_axis(e, l, g);
+    } else if (l->plan.whole) {
+        for (int64_t i = 0; i < l->extent[axis]; i++) {
+            g->outer[axis] = index_constant(i);
+            emit_nest(e, l, g, axis + 1);
+        }
+    } else {
+        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, l->extent[axis]), 1, true);
+        g->outer[axis] = (Index){t.i, 1, 0, 0, l->extent[axis] - 1};
+        emit_nest(e, l, g, axis + 1);
+        turns_close(e, &t);
+    }
+}
+
+/* ---- folds */
+
+static Type
+partials_type(Type value)
+{
+    Type t = {.dtype = value.dtype, .rank = 1, .dim = {PARTIALS}};
+
+    t.dim[0] = (uint32_t)(PARTIALS * type_size(value));
+    return t;
+}
+
+typedef struct Fill {
+    const Value *to;
+    DType d;
+    Scalar s;
+} Fill;
+
+static void
+fill_element(Emit *e, Index element, void *user)
+{
+    const Fill *f = user;
+    Value x = uniform_value(scalar_constant(e, f->d, f->s));
+
+    store_element(e, f->to, f->d, element, &x);
+}
+
+static void
+fill_array(Emit *e, const Value *to, Type type, Scalar s)
+{
+    Fill f = {to, (DType)type.dtype, s};
+
+    each_element(e, type_size(type), fill_element, &f);
+}
+
+static void
+open_memory(Emit *e, Loop *l)
+{
+    l->memory = arena_array(e->arena, Value, (size_t)e->frame->n * l->n->n_results);
+    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
+        uint32_t k = at % l->n->n_results;
+        Type value = l->n->result[k];
+        if (!is_fold(l, k) || (l->in_registers && !value.rank))
+            continue;
+        Type type = partials_type(value);
+        l->memory[at] = array_new(e, type, l->ret[at].chain);
+        fill_array(e, &l->memory[at], type,
+                   neutral((FoldKind)l->kind[k], (DType)value.dtype));
+    }
+}
+
+/* p[i] = p[i] (op) p[i + s] for s in 8, 4, 2, 1, as far as there are partial results. */
+static LLVMValueRef
+tree(Emit *e, FoldKind kind, DType d, LLVMValueRef *p, uint64_t total)
+{
+    unsigned n = total < PARTIALS ? (unsigned)total : PARTIALS;
+
+    for (unsigned s = PARTIALS / 2; s; s /= 2)
+        for (unsigned i = 0; i < s; i++)
+            if (i + s < n)
+                p[i] = combine(e, kind, d, p[i], p[i + s]);
+    return p[0];
+}
+
+static void
+load_partials(Emit *e, const Value *memory, DType d, Index element, int64_t stride,
+              LLVMValueRef p[PARTIALS])
+{
+    for (int i = 0; i < PARTIALS; i++)
+        p[i] = read_memory(e, memory, d, index_add(e, element, index_constant(i * stride)));
+}
+
+typedef struct TreeArray {
+    const Value *to, *memory;
+    FoldKind kind;
+    DType d;
+    int64_t stride;
+    uint64_t total;
+} TreeArray;
+
+static void
+tree_element(Emit *e, Index element, void *user)
+{
+    const TreeArray *t = user;
+    LLVMValueRef p[PARTIALS];
+    Value r = {.chain = t->to->chain};
+
+    load_partials(e, t->memory, t->d, element, t->stride, p);
+    r.v = tree(e, t->kind, t->d, p, t->total);
+    store_element(e, t->to, t->d, element, &r);
+}
+
+static void
+close_fold(Emit *e, Loop *l, unsigned at)
+{
+    uint32_t k = at % l->n->n_results;
+    Type type = l->n->result[k];
+    FoldKind kind = (FoldKind)l->kind[k];
+    DType d = (DType)type.dtype;
+    LLVMValueRef p[PARTIALS], *part = p;
+
+    if (type.rank) {
+        int64_t stride = (int64_t)type_size(type);
+        TreeArray t = {&l->ret[at], &l->memory[at], kind, d, stride, l->total};
+        each_element(e, (uint64_t)stride, tree_element, &t);
+        return;
+    }
+    if (l->in_registers)
+        part = &l->part[at * PARTIALS];
+    else
+        load_partials(e, &l->memory[at], d, index_constant(0), 1, p);
+    l->ret[at].v = tree(e, kind, d, part, l->total);
+}
+
+/* ---- folds over one axis: partial results in registers */
+
+static void
+open_registers(Emit *e, Loop *l)
+{
+    l->part = arena_array(e->arena, LLVMValueRef,
+                          (size_t)e->frame->n * l->n->n_results * PARTIALS);
+}
+
+typedef struct Strip {
+    LLVMValueRef *phi;
+    Value *saved; /* [instance][result]: all partial results of the strips before */
+} Strip;
+
+static bool
+folds_scalar(const Loop *l, unsigned at)
+{
+    uint32_t k = at % l->n->n_results;
+
+    return is_fold(l, k) && !l->n->result[k].rank;
+}
+
+static void
+start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+
+    LLVMPositionBuilderBefore(e->b, t->i);
+    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
+        uint32_t k = at % l->n->n_results;
+        DType d = (DType)l->n->result[k].dtype;
+        for (unsigned r = 0; folds_scalar(l, at) && r < width; r++) {
+            LLVMValueRef first = constant_lanes(e, d, neutral((FoldKind)l->kind[k], d),
+                                                l->ret[at].chain);
+            LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
+            LLVMAddIncoming(phi, &first, (LLVMBasicBlockRef[]){t->before}, 1);
+            s->phi[at * PARTIALS + r] = l->part[at * PARTIALS + r] = phi;
+        }
+    }
+    LLVMPositionBuilderAtEnd(e->b, here);
+}
+
+static void
+end_strip(Emit *e, Loop *l, Strip *s, LLVMBasicBlockRef end, unsigned width, Index first)
+{
+    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
+        DType d = (DType)l->n->result[at % l->n->n_results].dtype;
+        for (unsigned r = 0; folds_scalar(l, at) && r < width; r++) {
+            LLVMValueRef *part = &l->part[at * PARTIALS + r];
+            LLVMAddIncoming(s->phi[at * PARTIALS + r], part, &end, 1);
+            Value x = {.v = *part, .chain = l->ret[at].chain};
+            store_element(e, &s->saved[at], d, index_add(e, first, index_constant(r)), &x);
+        }
+    }
+}
+
+/* Elements 16 q + first + 0 .. width - 1 of all whole rounds q. */
+static void
+emit_strip(Emit *e, Loop *l, Strip *s, Index first, unsigned width)
+{
+    int64_t rounds = (int64_t)(l->total / PARTIALS);
+    Turns t = turns_open(e, int64_of(e, 0), int64_of(e, rounds), 1, true);
+    Index q = {t.i, 1, 0, 0, rounds - 1};
+    Group g = {.turns = width, .number = q};
+
+    start_strip(e, l, s, &t, width);
+    g.base = index_add(e, index_scale(e, q, PARTIALS), first);
+    emit_group(e, l, &g);
+    LLVMBasicBlockRef end = turns_close(e, &t);
+    end_strip(e, l, s, end, width, first);
+}
+
+/* The last total % 16 elements, onto what the strips left. */
+static void
+emit_rest(Emit *e, Loop *l, const Strip *s, unsigned width)
+{
+    int64_t done = (int64_t)(l->total - l->total % PARTIALS);
+
+    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++)
+        if (folds_scalar(l, at))
+            load_partials(e, &s->saved[at], (DType)l->n->result[at % l->n->n_results].dtype,
+                          index_constant(0), 1, &l->part[at * PARTIALS]);
+    for (int64_t i = done; i < (int64_t)l->total; i += width) {
+        Group g = {.base = index_constant(i), .number = index_constant(i / width)};
+        g.turns = (int64_t)l->total - i < width ? (unsigned)((int64_t)l->total - i) : width;
+        emit_group(e, l, &g);
+    }
+}
+
+static void
+emit_strips(Emit *e, Loop *l)
+{
+    unsigned width = l->plan.factor;
+    size_t all = (size_t)e->frame->n * l->n->n_results;
+    Strip s = {arena_array(e->arena, LLVMValueRef, all * PARTIALS),
+               arena_array(e->arena, Value, all)};
+
+    for (unsigned at = 0; at < all; at++)
+        if (folds_scalar(l, at))
+            s.saved[at] = array_new(e, partials_type(l->n->result[at % l->n->n_results]),
+                                    l->ret[at].chain);
+    if (width == PARTIALS) {
+        emit_strip(e, l, &s, index_constant(0), width);
+    } else {
+        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, PARTIALS / width), 1, true);
+        Index number = {t.i, 1, 0, 0, PARTIALS / width - 1};
+        emit_strip(e, l, &s, index_scale(e, number, width), width);
+        turns_close(e, &t);
+    }
+    emit_rest(e, l, &s, width);
+}
+
+/* ---- the whole */
+
+static bool
+by_strips(const Loop *l)
+{
+    unsigned w = l->plan.factor;
+
+    return has_folds(l) && !l->plan.whole && l->rank == 1 && l->total >= PARTIALS &&
+           (w & (w - 1)) == 0 && w <= PARTIALS;
+}
+
+static void
+open_results(Emit *e, Loop *l)
+{
+    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
+        uint32_t k = at % l->n->n_results;
+        bool chain = yield_chain(e, l, k);
+        if (l->n->result[k].rank)
+            l->ret[at] = array_new(e, l->n->result[k], chain);
+        l->ret[at].chain = chain;
+    }
+}
+
+static void
+empty_results(Emit *e, Loop *l)
+{
+    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
+        uint32_t k = at % l->n->n_results;
+        Type type = l->n->result[k];
+        Scalar s = empty_fold((FoldKind)l->kind[k], (DType)type.dtype);
+        if (!is_fold(l, k))
+            continue;
+        if (type.rank)
+            fill_array(e, &l->ret[at], type, s);
+        else
+            l->ret[at].v = constant_lanes(e, (DType)type.dtype, s, l->ret[at].chain);
+    }
+}
+
+void
+emit_loop(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+    Loop l = {.n = n, .body = n->own[0], .rank = (unsigned)n->attr.ints[0], .total = 1};
+
+    l.extent = n->attr.ints + 1;
+    l.kind = l.extent + l.rank;
+    for (unsigned i = 0; i < l.rank; i++)
+        l.total *= (uint64_t)l.extent[i];
+    l.ret = value_room(e, id, n->n_results);
+    open_results(e, &l);
+    if (l.total == 0) {
+        empty_results(e, &l);
+        return;
+    }
+    l.plan = plan_loop(e, n);
+    uint64_t mark = e->scratch_used;
+    bool strips = by_strips(&l);
+    l.plan.jam = l.plan.jam && !strips;
+    l.in_registers = has_folds(&l) && (l.plan.whole || strips);
+    if (l.in_registers)
+        open_registers(e, &l);
+    open_memory(e, &l);
+    if (strips)
+        emit_strips(e, &l);
+    else
+        emit_nest(e, &l, &(Group){.turns = 0}, 0);
+    for (unsigned at = 0; at < e->frame->n * n->n_results; at++)
+        if (is_fold(&l, at % n->n_results))
+            close_fold(e, &l, at);
+    e->scratch_used = mark;
+}

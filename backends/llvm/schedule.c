@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schedule.c -- how loops are unrolled
+ *
+ * The turns of a group are emitted together.  A group is large enough to share random blocks
+ * and to hide the latency of chains of operations, and small enough for the registers.  No
+ * choice made here changes a result.
+ */
+#include "backends/llvm/emit.h"
+
+enum {
+    WHOLE_COST = 640, /* nodes of a loop that is emitted turn by turn */
+    WHOLE_TURNS = 32,
+    SMALL_TURNS = 4,
+    SMALL_COST = 2048,
+    WORD_COST = 12
+};
+
+typedef struct Content {
+    uint32_t cost;
+    bool word, inner_loop, inner_for, inner_while;
+    unsigned carried_bytes; /* of the widest scalar that an inner `for` carries */
+} Content;
+
+static uint32_t
+turns_of(const Node *n)
+{
+    uint64_t total = 1;
+
+    for (int64_t i = 0; i < n->attr.ints[0]; i++)
+        total *= (uint64_t)n->attr.ints[1 + i];
+    return total > 8 ? 8 : (uint32_t)total;
+}
+
+static void look(const Emit *e, RegionId r, Content *c);
+
+static void
+look_inside(const Emit *e, const Node *n, Content *c)
+{
+    Content in = {.cost = 0};
+
+    for (unsigned k = 0; k < n->n_regions; k++)
+        look(e, n->own[k], &in);
+    c->word |= in.word;
+    c->inner_while |= in.inner_while || n->op == OP_while;
+    c->inner_loop |= in.inner_loop || n->op == OP_loop;
+    c->inner_for |= in.inner_for || n->op == OP_for;
+    c->cost += in.cost * (n->op == OP_loop ? turns_of(n) : 1);
+    for (uint32_t i = 0; n->op == OP_for && i < n->n_results; i++) {
+        unsigned bytes = dtype_size((DType)n->result[i].dtype);
+        if (n->result[i].rank == 0 && bytes > c->carried_bytes)
+            c->carried_bytes = bytes;
+    }
+}
+
+static void
+look(const Emit *e, RegionId r, Content *c)
+{
+    const Region *region = &e->f->region[r];
+
+    for (size_t i = 0; i < region->n_nodes; i++) {
+        const Node *n = &e->f->node[region->node[i]];
+        c->cost += n->op == OP_word ? WORD_COST : n->op != OP_arg && n->op != OP_const;
+        c->word |= n->op == OP_word;
+        if (n->n_regions)
+            look_inside(e, n, c);
+    }
+}
+
+uint32_t
+region_cost(const Emit *e, RegionId r)
+{
+    Content c = {.cost = 0};
+
+    look(e, r, &c);
+    return c.cost;
+}
+
+/* Accumulators that fit beside the operands: eight hide the latency of fma; where a value
+ * takes two of 16 registers, six. */
+static unsigned
+jam_width(const Emit *e, const Content *c, uint32_t extent)
+{
+    unsigned bytes = c->carried_bytes ? c->carried_bytes : 4;
+    unsigned vectors = (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
+    unsigned width = e->registers == 32 ? (vectors > 2 ? 4 : 8) : vectors > 1 ? 6 : 8;
+
+    if (vectors > 2 && e->registers == 16)
+        width = 3;
+    if (e->registers == 32 && vectors == 1 && extent <= 12)
+        return extent;
+    if (extent <= width)
+        return extent;
+    unsigned groups = (extent + width - 1) / width, even = (extent + groups - 1) / groups;
+    return extent % even == 0 ? even : width;
+}
+
+static unsigned
+group_size(const Content *c, bool folds)
+{
+    if (c->inner_loop || c->inner_while)
+        return 1;
+    if (c->word)
+        return 4;
+    if (c->cost <= 8)
+        return folds ? 16 : 8;
+    return c->cost <= 24 ? 8 : c->cost <= 160 ? 4 : c->cost <= 320 ? 2 : 1;
+}
+
+static bool
+has_fold(const Node *n)
+{
+    for (uint32_t i = 1 + (uint32_t)n->attr.ints[0]; i < n->attr.n_ints; i++)
+        if (n->attr.ints[i] != FOLD_store)
+            return true;
+    return false;
+}
+
+LoopPlan
+plan_loop(const Emit *e, const Node *n)
+{
+    unsigned rank = (unsigned)n->attr.ints[0];
+    const int64_t *extent = n->attr.ints + 1;
+    LoopPlan p = {.axis = rank - 1, .inner = 1};
+    Content c = {.cost = 0};
+    uint64_t total = 1;
+
+    look(e, n->own[0], &c);
+    for (unsigned i = 0; i < rank; i++)
+        total *= (uint64_t)extent[i];
+    p.jam = c.inner_for && !c.inner_loop && !c.inner_while;
+    unsigned size = p.jam ? jam_width(e, &c, (uint32_t)extent[p.axis]) : group_size(&c, has_fold(n));
+    if (e->frame->n > 1 && !p.jam)
+        size = 1;
+    while (p.axis && size >= 2 * p.inner * (uint64_t)extent[p.axis]) {
+        p.inner *= (unsigned)extent[p.axis];
+        p.axis--;
+    }
+    uint64_t most = (uint64_t)extent[p.axis];
+    p.factor = size / p.inner > most ? (unsigned)most : size / p.inner;
+    p.factor += !p.factor;
+    p.tail = (unsigned)(most % p.factor);
+    uint64_t emitted = total * (c.cost + 1) * e->frame->n;
+    p.whole = (total <= WHOLE_TURNS && emitted <= WHOLE_COST) ||
+              (total <= SMALL_TURNS && emitted <= SMALL_COST) || total <= 1 ||
+              (p.jam && total <= p.factor);
+    return p;
+}
+
+bool
+plan_for_whole(const Emit *e, const Node *n, int64_t turns)
+{
+    uint64_t cost = (region_cost(e, n->own[0]) + 1) * (uint64_t)turns * e->frame->n;
+
+    return turns <= 1 || (turns <= SMALL_TURNS && cost <= WHOLE_COST) || cost <= WHOLE_COST / 8;
+}

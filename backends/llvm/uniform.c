@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * uniform.c -- what is the same for all chains and all steps is computed once
+ *
+ * Nodes of a function's body that depend only on hyperparameters and inputs are done by
+ * `prepare`; those that others read are kept in the launch's uniform area.
+ */
+#include <assert.h>
+
+#include "backends/llvm/emit.h"
+
+/* ---- analysis */
+
+/* In a loop that chains leave one by one every carried value has its own history. */
+static bool
+diverges(const Function *f, const Node *n, const uint8_t *vary)
+{
+    if (n->op == OP_for)
+        return vary[n->arg[0].id] == VARY_chain || vary[n->arg[1].id] == VARY_chain;
+    return n->op == OP_while && (vary[n->arg[0].id] == VARY_chain ||
+                                 vary[f->region[n->own[0]].yield[0].id] == VARY_chain);
+}
+
+static bool
+raise(uint8_t *v)
+{
+    bool changed = *v != VARY_chain;
+
+    *v = VARY_chain;
+    return changed;
+}
+
+static bool
+raise_if(const uint8_t *vary, Ref from, uint8_t *v)
+{
+    return vary[from.id] == VARY_chain && raise(v);
+}
+
+static bool
+raise_carried(const Function *f, const Node *n, uint8_t *vary)
+{
+    bool changed = false, all = diverges(f, n, vary);
+
+    for (uint32_t k = 0; k < n->n_regions; k++) {
+        const Region *r = &f->region[n->own[k]];
+        for (uint32_t i = 0; i < r->n_params; i++)
+            changed |= all && raise(&vary[r->param[i].id]);
+        for (uint32_t i = 0; i < r->n_yields; i++)
+            changed |= raise_if(vary, r->yield[i], &vary[n - f->node]);
+    }
+    if (n->op != OP_for && n->op != OP_while)
+        return changed;
+    const Region *body = &f->region[n->own[n->n_regions - 1]];
+    for (uint32_t k = 0; k < n->n_regions; k++) {
+        const Region *r = &f->region[n->own[k]];
+        for (uint32_t i = 0; i < body->n_yields; i++)
+            changed |= raise_if(vary, body->yield[i],
+                                &vary[r->param[r->n_params - body->n_yields + i].id]);
+    }
+    return changed | (all && raise(&vary[n - f->node]));
+}
+
+static uint8_t *
+lane_variance(const Function *f, Arena *arena)
+{
+    uint8_t *vary = ir_variance(f, arena);
+
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t id = 1; id < f->n; id++) {
+            const Node *n = &f->node[id];
+            for (uint32_t i = 0; i < n->n_args; i++)
+                changed |= raise_if(vary, n->arg[i], &vary[id]);
+            if (n->n_regions)
+                changed |= raise_carried(f, n, vary);
+        }
+    }
+    return vary;
+}
+
+static bool
+is_launch_input(uint8_t kind)
+{
+    return kind == INPUT_data || kind == INPUT_param || kind == INPUT_given;
+}
+
+static bool
+arg_differs(const Function *f, const Node *n)
+{
+    uint8_t kind;
+
+    if (n->region != 0)
+        return false;
+    kind = f->input[n->attr.i].kind;
+    return kind != INPUT_hyper && !is_launch_input(kind);
+}
+
+/* By node: whether it may differ between chains, steps or purposes. */
+static uint8_t *
+find_differing(const Function *f, Arena *arena, const uint8_t *vary)
+{
+    uint8_t *differs = arena_array(arena, uint8_t, f->n);
+    uint8_t *region = arena_array(arena, uint8_t, f->n_regions);
+
+    for (uint32_t id = 1; id < f->n; id++) {
+        const Node *n = &f->node[id];
+        bool d = vary[id] == VARY_chain || n->op == OP_word ||
+                 (n->op == OP_arg && arg_differs(f, n));
+        for (uint32_t i = 0; i < n->n_args; i++)
+            d |= differs[n->arg[i].id];
+        for (uint32_t k = 0; k < n->n_regions; k++)
+            d |= region[n->own[k]];
+        differs[id] = d;
+        region[n->region] |= d;
+    }
+    return differs;
+}
+
+static bool
+is_prepared(const Function *f, uint32_t id, const uint8_t *differs)
+{
+    const Node *n = &f->node[id];
+
+    if (n->region != 0 || differs[id] || n->op == OP_const)
+        return false;
+    return n->op != OP_arg || f->input[n->attr.i].kind == INPUT_hyper;
+}
+
+/* By region: whether it is part of a prepared node. */
+static uint8_t *
+prepared_regions(const Function *f, Arena *arena, const uint8_t *prepared)
+{
+    uint8_t *r = arena_array(arena, uint8_t, f->n_regions);
+
+    for (uint32_t id = (uint32_t)f->n; id-- > 1;) { /* owners come after what they own */
+        const Node *n = &f->node[id];
+        for (uint32_t k = 0; k < n->n_regions; k++)
+            r[n->own[k]] = prepared[id] || (n->region != 0 && r[n->region]);
+    }
+    return r;
+}
+
+static void
+keep(const Function *f, Ref r, const Analysis *a, uint64_t *bytes)
+{
+    Type type = ir_type(f, r);
+
+    if (!a->prepared[r.id] || a->kept_at[r.id] != NOT_KEPT)
+        return;
+    uint64_t align = type.rank ? 64 : 8;
+    *bytes = (*bytes + align - 1) & ~(align - 1);
+    a->kept_at[r.id] = *bytes;
+    *bytes += type.rank ? type_size(type) * dtype_size((DType)type.dtype) : 8;
+}
+
+static void
+find_kept(const Function *f, Arena *arena, Analysis *a, uint64_t *bytes)
+{
+    const uint8_t *within = prepared_regions(f, arena, a->prepared);
+
+    a->kept_at = arena_array(arena, uint64_t, f->n);
+    for (uint32_t id = 0; id < f->n; id++)
+        a->kept_at[id] = NOT_KEPT;
+    for (uint32_t id = 1; id < f->n; id++) {
+        const Node *n = &f->node[id];
+        if (!a->prepared[id] && !within[n->region])
+            for (uint32_t i = 0; i < n->n_args; i++)
+                keep(f, n->arg[i], a, bytes);
+    }
+    for (RegionId r = 0; r < f->n_regions; r++)
+        for (uint32_t i = 0; !within[r] && i < f->region[r].n_yields; i++)
+            keep(f, f->region[r].yield[i], a, bytes);
+}
+
+Analysis
+analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes)
+{
+    Analysis a = {.variance = lane_variance(f, arena)};
+    const uint8_t *differs = find_differing(f, arena, a.variance);
+
+    a.prepared = arena_array(arena, uint8_t, f->n);
+    a.updated = arena_array(arena, uint8_t, f->n);
+    for (uint32_t id = 1; id < f->n; id++) {
+        a.prepared[id] = is_prepared(f, id, differs);
+        if (f->node[id].op == OP_update)
+            a.updated[f->node[id].arg[0].id] = true;
+    }
+    find_kept(f, arena, &a, uniform_bytes);
+    return a;
+}
+
+/* ---- the uniform area */
+
+LLVMValueRef
+place_pointer(Emit *e, Place p)
+{
+    if (p.kind == PLACE_constant)
+        return p.global;
+    MemoKey key = {TAG_place, (uint32_t)p.kind, e->uniform, (void *)(uintptr_t)p.at, NULL};
+    LLVMValueRef v = memo_find(e, key);
+    if (v)
+        return v;
+    if (p.kind == PLACE_uniform)
+        return memo_keep(e, key, byte_offset(e, e->uniform, int64_of(e, (int64_t)p.at)));
+    LLVMValueRef inputs = load_field(e, offsetof(EbmLaunch, input), e->ptr);
+    LLVMValueRef at = byte_offset(e, inputs, int64_of(e, (int64_t)p.at * 8));
+    return memo_keep(e, key, LLVMBuildLoad2(e->b, e->ptr, at, ""));
+}
+
+static Value
+kept_slot(Emit *e, uint32_t id)
+{
+    Place place = {PLACE_uniform, e->kept_at[id], NULL};
+
+    return (Value){.v = place_pointer(e, place), .root = e->uniform, .row = 1,
+                   .version = ++e->versions, .place = place};
+}
+
+void
+load_kept(Emit *e)
+{
+    for (uint32_t id = 1; id < e->f->n; id++) {
+        Type type = e->f->node[id].type;
+        if (e->kept_at[id] == NOT_KEPT)
+            continue;
+        Value slot = kept_slot(e, id), *ret = value_room(e, id, 1);
+        *ret = type.rank ? slot
+                         : load_element(e, &slot, (DType)type.dtype, index_constant(0));
+    }
+}
+
+void
+store_kept(Emit *e)
+{
+    for (uint32_t id = 1; id < e->f->n; id++) {
+        Type type = e->f->node[id].type;
+        if (e->kept_at[id] == NOT_KEPT)
+            continue;
+        Value slot = kept_slot(e, id);
+        const Value *x = value_at(e, (Ref){id}, 0);
+        if (type.rank)
+            copy_array(e, &slot, x, type);
+        else
+            store_element(e, &slot, (DType)type.dtype, index_constant(0), x);
+    }
+}
