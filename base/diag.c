@@ -167,6 +167,25 @@ put_line(const Source *src, Line line, FILE *out)
     fputs("\n      | ", out);
 }
 
+/* Of a very long line only what is around the span is shown. */
+enum { SHOWN_BEFORE = 100, SHOWN_MAX = 240 };
+
+static Line
+clip(const Source *src, Line line, uint32_t at)
+{
+    if (line.end - line.begin <= SHOWN_MAX)
+        return line;
+    if (at > line.begin + SHOWN_BEFORE)
+        line.begin = at - SHOWN_BEFORE;
+    while (line.begin < at && !starts_character(src->text[line.begin]))
+        line.begin++;
+    if (line.end > line.begin + SHOWN_MAX)
+        line.end = line.begin + SHOWN_MAX;
+    while (line.end > at && !starts_character(src->text[line.end]))
+        line.end--;
+    return line;
+}
+
 static void
 render_place(const DiagList *list, Span span, const char *kind, const char *message,
              const char *code, FILE *out)
@@ -181,6 +200,7 @@ render_place(const DiagList *list, Span span, const char *kind, const char *mess
         fprintf(out, " [%s]", code);
     fputc('\n', out);
     if (src) {
+        line = clip(src, line, span.begin);
         put_line(src, line, out);
         underline(src, line, span, out);
     }

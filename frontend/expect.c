@@ -116,7 +116,7 @@ sum_up(const Expected *expected, int count)
 static bool
 is_covered(const Choice *c, int token)
 {
-    if (c->expression && begins_expression(token))
+    if (c->expression && (begins_expression(token) || token == SEP))
         return true;
     if (c->operators &&
         (is_binary(token) || token == LPAREN || token == LBRACKET || token == DOT))

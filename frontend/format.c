@@ -369,6 +369,20 @@ head_tail(const Layout *p, const Decl *d)
     return m.over ? 0 : m.column + 2;
 }
 
+/* The bracket behind a list that ends at `at`: only blanks, a comma and comments are between.
+ */
+static uint32_t
+closing_place(const Layout *p, uint32_t at)
+{
+    const char *text = p->source->text;
+
+    for (; text[at] && text[at] != ')' && text[at] != ']'; at++)
+        if (text[at] == '#')
+            while (text[at + 1] && text[at + 1] != '\n')
+                at++;
+    return at;
+}
+
 static void
 put_head(Layout *p, const Decl *d)
 {
@@ -386,9 +400,11 @@ put_head(Layout *p, const Decl *d)
                       .span = param_span,
                       .item = put_param};
 
-    statics.end = d->n_statics ? d->statics[d->n_statics - 1]->span.end : d->name_span.end;
-    params.begin = statics.end;
-    params.end = d->n_params ? d->params[d->n_params - 1]->span.end : statics.end;
+    statics.end = params.begin = d->name_span.end;
+    if (d->n_statics)
+        statics.end = params.begin = closing_place(p, d->statics[d->n_statics - 1]->span.end);
+    params.end =
+        d->n_params ? closing_place(p, d->params[d->n_params - 1]->span.end) : params.begin;
     layout_put(p, ast_decl_word(d->kind));
     layout_put(p, " ");
     layout_put(p, d->name);

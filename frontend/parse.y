@@ -17,7 +17,7 @@
 %expect 0
 %param { yyscan_t scanner }
 %parse-param { Syntax *s }
-%initial-action { @$ = (Span){s->file, s->at, s->at}; }
+%initial-action { @$ = (Span){s->file, s->at, s->at}; (void)yynerrs; }
 
 %code requires {
 #include "frontend/build.h"
@@ -58,7 +58,7 @@ static void yyerror(const Span *at, yyscan_t scanner, Syntax *s, const char *wha
 %token COMMA "','" COLON "':'" DOT "'.'" LPAREN "'('" RPAREN "')'" LBRACKET "'['" RBRACKET "']'"
 %token LBRACE "'{'" RBRACE "'}'"
 
-%nterm <List *> decls settings statics static_args params param_list fields fields_opt dims
+%nterm <List *> decls settings settings_opt statics static_args params param_list fields fields_opt dims
 %nterm <List *> block_stmts stmts patterns names lvalues exprs args arg_list indices elems gens
 %nterm <List *> lambda_params lets
 %nterm <Decl *> decl local_fn
@@ -104,9 +104,10 @@ decl:     IMPORT STRING                          { $$ = build_import(s, @$, $2);
                                                  { $$ = build_callable(s, @$, $kind, $name, @name, $statics, $params, $type, $body, $derivative); }
         | SAMPLER name statics params block      { $$ = build_callable(s, @$, DECL_SAMPLER, $name, @name, $statics, $params, NULL, $block, NULL); }
         | OPTIMIZER name statics params block    { $$ = build_callable(s, @$, DECL_OPTIMIZER, $name, @name, $statics, $params, NULL, $block, NULL); }
-        | TRAIN LBRACE seps_opt settings seps_opt RBRACE  { $$ = build_recipe(s, @$, DECL_TRAIN, @1, $settings); }
-        | SAMPLE LBRACE seps_opt settings seps_opt RBRACE { $$ = build_recipe(s, @$, DECL_SAMPLE, @1, $settings); }
-        | error                                  { $$ = NULL; } ;
+        | TRAIN LBRACE settings_opt RBRACE       { $$ = build_recipe(s, @$, DECL_TRAIN, @1, $3); }
+        | SAMPLE LBRACE settings_opt RBRACE      { $$ = build_recipe(s, @$, DECL_SAMPLE, @1, $3); }
+        | error                                  { $$ = NULL; }
+        | error block                            { $$ = NULL; } ;
 
 local_fn: FN name statics params ARROW type body derivative
                                                  { $$ = build_callable(s, @$, DECL_FN, $name, @name, $statics, $params, $type, $body, $derivative); } ;
@@ -120,6 +121,8 @@ body:     block
 derivative: %empty                               { $$ = NULL; }
         | DERIVATIVE expr                        { $$ = $expr; } ;
 
+settings_opt: seps_opt                           { $$ = list_of(s, NULL); }
+        | seps_opt settings seps_opt             { $$ = $settings; } ;
 settings: setting                                { $$ = list_of(s, $1); }
         | settings seps setting                  { $$ = list_add(s, $1, $3); } ;
 setting:  key ASSIGN expr                        { $$ = build_setting(s, @$, $key, @key, $expr); }
@@ -216,7 +219,8 @@ stmt:     let
                                                  { $$ = build_member_of(s, @$, STMT_BUFFER, $name, @name, $dims, $type, true, $expr); }
         | STEP block                             { $$ = build_block(s, @$, STMT_STEP, NULL, NULL, $block, NULL); }
         | local_fn                               { $$ = build_local(s, $1); }
-        | error                                  { $$ = NULL; } ;
+        | error                                  { $$ = NULL; }
+        | error block                            { $$ = NULL; } ;
 let:      LET patterns ASSIGN exprs              { $$ = build_binding(s, @$, STMT_LET, $patterns, $exprs, NULL); } ;
 
 if_stmt:  IF expr block                          { $$ = build_block(s, @$, STMT_IF, $expr, NULL, $block, NULL); }
