@@ -44,13 +44,13 @@ typedef struct PAIR {
 #define RINT(x) float_op(b, OP_round, x, K(0), K(0))
 #define LT(x, y) float_op(b, OP_lt, x, y, K(0)).node
 #define LE(x, y) float_op(b, OP_le, x, y, K(0)).node
+#define GE(x, y) float_op(b, OP_ge, x, y, K(0)).node
 #define GT(x, y) float_op(b, OP_gt, x, y, K(0)).node
 #define EQ(x, y) float_op(b, OP_eq, x, y, K(0)).node
 #define NE(x, y) float_op(b, OP_ne, x, y, K(0)).node
 #define INE(x, y) int_op(b, OP_ne, x, y).node
 #define AND(x, y) ir_and(b, x, y)
 #define OR(x, y) ir_or(b, x, y)
-#define NOT(x) ir_not(b, x)
 #define SEL(c, x, y) float_select(b, c, x, y)
 #define ISEL(c, x, y) int_select(b, c, x, y)
 #define BITS(x) ((I){.node = ir_bitcast(b, float_node(b, x), INT)})
