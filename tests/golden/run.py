@@ -15,7 +15,7 @@ standard error):
 An argument `@` stands for a temporary file `input.ebm` that holds the input (the program
 runs in its folder); without one the input is standard input.  A non-zero exit status is
 written as a last line, `exit 1`.  In the input, a line of `== ` or `---` cannot stand, and
-`\\x00` to `\\xff` is a byte.  Before the first case, lines that begin with `#` are comments.
+`\\x00` to `\\xff` is a byte and `\\x61{1000}` a thousand of them.  Before the first case, lines that begin with `#` are comments.
 
 `run.py [--bless] PROGRAM FILE...`; --bless rewrites the outputs: read the diff before
 committing it.
@@ -29,11 +29,11 @@ import tempfile
 
 CASE = re.compile(r"^== (?P<title>[^\n]*?)(?: :: (?P<args>[^\n]*))?\n"
                   r"(?P<input>.*?)^---\n(?P<output>.*?)\n*(?=^== |\Z)", re.M | re.S)
-BYTE = re.compile(rb"\\x([0-9a-f]{2})")
+BYTE = re.compile(rb"\\x([0-9a-f]{2})(?:\{(\d+)\})?")
 
 
 def actual(program, case):
-    data = BYTE.sub(lambda m: bytes([int(m[1], 16)]), case["input"].encode())
+    data = BYTE.sub(lambda m: bytes([int(m[1], 16)]) * int(m[2] or 1), case["input"].encode())
     args = (case["args"] or "").split()
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "input.ebm"), "wb") as f:
