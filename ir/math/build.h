@@ -2,8 +2,9 @@
  *
  * build.h -- binds the expansions to construction of IR for f32 (WIDTH 32) or f64 (WIDTH 64).
  *
- * Included by one source file a width.  A value is a node, or a constant that becomes a node when an operation takes it: so nodes
- * are numbered in the order of the operations, whatever order the C compiler evaluates arguments in.
+ * Included by one source file a width.  A value is a node, or a constant that becomes a node
+ * when an operation takes it: so nodes are numbered in the order of the operations, whatever
+ * order the C compiler evaluates arguments in.
  */
 #ifndef EBM_IR_MATH_BUILD_H
 #define EBM_IR_MATH_BUILD_H
@@ -134,11 +135,13 @@ build_function(Builder *b, MathFn fn, Ref rx, Ref ry)
 {
     F x = {.node = rx}, y = {.node = ry};
     switch (fn) {
+// clang-format off: it would draw the #include into the macro
 #define CALL_1(name) expand_##name(b, x)
 #define CALL_2(name) expand_##name(b, x, y)
 #define FUNCTION(name, arity, ...) \
-    case MATH_##name: return CALL_##arity(name).node;
-#include "ir/math/functions.def"
+    case MATH_##name: return CALL_##arity(name).node; \
+        #include "ir/math/functions.def"
+        // clang-format on
     case MATH_COUNT: break;
     }
     return NO_REF;

@@ -11,7 +11,9 @@ math_of_op(Op op, MathFn *ret_fn)
 {
     switch (op) {
 #define FUNCTION(name, ...) \
-    case OP_##name: *ret_fn = MATH_##name; return true;
+    case OP_##name: \
+        *ret_fn = MATH_##name; \
+        return true;
 #include "ir/math/functions.def"
     default: return false;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * format.h -- the floating-point format that WIDTH (32 or 64) chooses, for the bindings of ir/math.
+ * format.h -- the floating-point format that WIDTH (32 or 64) chooses, for the bindings of
+ * ir/math.
  */
 #ifndef EBM_IR_MATH_FORMAT_H
 #define EBM_IR_MATH_FORMAT_H

@@ -2,8 +2,9 @@
  *
  * math.h -- mathematical functions and random numbers on C numbers.
  *
- * The same expansions as compiled kernels have (expand.h), operation for operation, so that results agree to the bit.  The
- * rounding mode must be to nearest, and subnormals must not be flushed.
+ * The same expansions as compiled kernels have (expand.h), operation for operation, so that
+ * results agree to the bit.  The rounding mode must be to nearest, and subnormals must not be
+ * flushed.
  */
 #ifndef EBM_IR_MATH_MATH_H
 #define EBM_IR_MATH_MATH_H
@@ -38,7 +39,8 @@ void rng_philox4x32(const uint32_t ctr[4], const uint32_t key[2], uint32_t out[4
 float rng_uniform_f32(uint32_t w);
 double rng_uniform_f64(uint32_t w0, uint32_t w1);
 
-/* The first (which = 0) or second (which = 1) of two independent normal numbers made of the same words. */
+/* The first (which = 0) or second (which = 1) of two independent normal numbers made of the
+ * same words. */
 float rng_normal_f32(uint32_t w0, uint32_t w1, int which);
 double rng_normal_f64(const uint32_t w[4], int which);
 

@@ -2,8 +2,9 @@
  *
  * scalar.h -- binds the expansions to C on float (WIDTH 32) or double (WIDTH 64).
  *
- * Included by one source file a width, which then has the functions expand_<name> as static C functions.  Every operation is a
- * function of its own, so that no compiler joins a product and a sum.
+ * Included by one source file a width, which then has the functions expand_<name> as static C
+ * functions.  Every operation is a function of its own, so that no compiler joins a product and
+ * a sum.
  */
 #ifndef EBM_IR_MATH_SCALAR_H
 #define EBM_IR_MATH_SCALAR_H
@@ -123,11 +124,13 @@ static inline F
 call_function(MathFn fn, F x, F y)
 {
     switch (fn) {
+// clang-format off: it would draw the #include into the macro
 #define CALL_1(name) expand_##name(x)
 #define CALL_2(name) expand_##name(x, y)
 #define FUNCTION(name, arity, ...) \
-    case MATH_##name: return CALL_##arity(name);
-#include "ir/math/functions.def"
+    case MATH_##name: return CALL_##arity(name); \
+        #include "ir/math/functions.def"
+        // clang-format on
     case MATH_COUNT: break;
     }
     return K(NAN);

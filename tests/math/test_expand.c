@@ -2,8 +2,8 @@
  *
  * test_expand.c -- the expansions as IR give the bits that C gives.
  *
- * The builder folds operations on constants one by one, by the definition of each op; so expanding a function of a constant
- * evaluates the IR that a kernel would get.
+ * The builder folds operations on constants one by one, by the definition of each op; so
+ * expanding a function of a constant evaluates the IR that a kernel would get.
  */
 #include <CUnit/Basic.h>
 #include <math.h>
@@ -12,10 +12,13 @@
 
 #include "ir/math/expand.h"
 
+// clang-format off
 static const double inputs[] = {
-    0, -0.0, 0x1p-149, 0x1p-1074, 1e-40, 1e-310, 0x1p-30, 1e-5, 0.1, -0.3, 0.5, 0.7, -0.9, 1, -1, 1.3, 1.4616, 2, -2.5, 3.7, -5.1,
-    8.25, 11, -17.5, 23.1, 60, -88, 88.7, 89.5, -103.9, 123.456, -700, 709.7, 1e4, -1e5, 1e9, 1e20, 1e300, INFINITY, -INFINITY, NAN,
+    0, -0.0, 0x1p-149, 0x1p-1074, 1e-40, 1e-310, 0x1p-30, 1e-5, 0.1, -0.3, 0.5, 0.7, -0.9, 1, -1,
+    1.3, 1.4616, 2, -2.5, 3.7, -5.1, 8.25, 11, -17.5, 23.1, 60, -88, 88.7, 89.5, -103.9, 123.456,
+    -700, 709.7, 1e4, -1e5, 1e9, 1e20, 1e300, INFINITY, -INFINITY, NAN,
 };
+// clang-format on
 enum { N_INPUTS = sizeof inputs / sizeof *inputs };
 
 static Scalar
@@ -77,7 +80,8 @@ compare_all(void *user)
 static uint32_t
 word_at(uint32_t i)
 {
-    static const uint32_t ends[] = {0, 1, UINT32_MAX, UINT32_C(1) << 31, (UINT32_C(1) << 31) - 1, UINT32_C(3) << 30};
+    static const uint32_t ends[] = {
+        0, 1, UINT32_MAX, UINT32_C(1) << 31, (UINT32_C(1) << 31) - 1, UINT32_C(3) << 30};
     return i < 6 ? ends[i] : i * UINT32_C(0x9e3779b9);
 }
 
@@ -89,7 +93,8 @@ compare_random(void *user)
     Module *m = module_new(job->arena);
     for (uint32_t i = 0; i < 200; i++) {
         Builder b = builder_at(m, function_new(m, "f"));
-        uint32_t w[4] = {word_at(i), word_at(i / 7 + i % 7), word_at(i * 3 % 11), word_at(i + 5)};
+        uint32_t w[4] = {word_at(i), word_at(i / 7 + i % 7), word_at(i * 3 % 11),
+                         word_at(i + 5)};
         Ref word[4], pair[2];
         for (int k = 0; k < 4; k++) {
             Scalar s = {.bits = w[k]};
@@ -139,7 +144,8 @@ test_random_numbers_have_the_bits_of_c(void)
     run_both(compare_random);
 }
 
-/* A function of arrays, neither folded nor known: only ops without an expansion are left, and the verifier is content. */
+/* A function of arrays, neither folded nor known: only ops without an expansion are left, and
+ * the verifier is content. */
 static void
 expand_arrays(void *user)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_math.c -- the mathematical functions against MPFR, f32 and f64, within their guaranteed bounds.
+ * test_math.c -- the mathematical functions against MPFR, f32 and f64, within their guaranteed
+ * bounds.
  *
- * Inputs are spread over all bit patterns, over every exponent, around the thresholds of each function, and over the interval
- * where functions bend.  The numbers are from a fixed sequence, so that a failure repeats.
+ * Inputs are spread over all bit patterns, over every exponent, around the thresholds of each
+ * function, and over the interval where functions bend.  The numbers are from a fixed sequence,
+ * so that a failure repeats.
  */
 #include <CUnit/Basic.h>
 #include <math.h>
@@ -25,9 +27,9 @@ exact_lgamma(mpfr_ptr r, mpfr_srcptr x, mpfr_rnd_t rounding)
 }
 
 static const Exact1 exact1[MATH_COUNT] = {
-    [MATH_exp] = mpfr_exp,     [MATH_expm1] = mpfr_expm1,     [MATH_log] = mpfr_log,
-    [MATH_log1p] = mpfr_log1p, [MATH_sin] = mpfr_sin,         [MATH_cos] = mpfr_cos,
-    [MATH_tan] = mpfr_tan,     [MATH_tanh] = mpfr_tanh,       [MATH_atan] = mpfr_atan,
+    [MATH_exp] = mpfr_exp,     [MATH_expm1] = mpfr_expm1,    [MATH_log] = mpfr_log,
+    [MATH_log1p] = mpfr_log1p, [MATH_sin] = mpfr_sin,        [MATH_cos] = mpfr_cos,
+    [MATH_tan] = mpfr_tan,     [MATH_tanh] = mpfr_tanh,      [MATH_atan] = mpfr_atan,
     [MATH_erf] = mpfr_erf,     [MATH_lgamma] = exact_lgamma, [MATH_digamma] = mpfr_digamma,
 };
 
@@ -109,14 +111,18 @@ next_unit(uint64_t *state)
     return (double)(next_bits(state) >> 11) * 0x1p-53;
 }
 
-/* Where results overflow, vanish, saturate or change formula; neighbours on both sides are tried too. */
+/* Where results overflow, vanish, saturate or change formula; neighbours on both sides are
+ * tried too. */
+// clang-format off
 static const double places[] = {
-    0, 0x1p-149, 0x1p-126, 0x1p-1022, 0x1p-1074, 0x1p-25, 0x1p-54, 0.25, 0.5, 0.625, 0.70710678118654752, 0.75, 1,
-    1.4142135623730951, 1.4616321449683623, 1.5, 2, 2.5, 3, 3.9296875, 5.9296875, 9, 9.0109, 19.06, 16.63, 17.33,
-    36.74, 37.43, 87.3365, 88.72283, 89, 103.2789, 103.97208, 708.39642, 709.78271, 744.44007, 745.13322,
-    0.78539816339744831, 1.5707963267948966, 3.1415926535897932, 6.2831853071795865, 1e5, 0x1p20, 0x1p40,
+    0, 0x1p-149, 0x1p-126, 0x1p-1022, 0x1p-1074, 0x1p-25, 0x1p-54, 0.25, 0.5, 0.625,
+    0.70710678118654752, 0.75, 1, 1.4142135623730951, 1.4616321449683623, 1.5, 2, 2.5, 3,
+    3.9296875, 5.9296875, 9, 9.0109, 19.06, 16.63, 17.33, 36.74, 37.43, 87.3365, 88.72283, 89,
+    103.2789, 103.97208, 708.39642, 709.78271, 744.44007, 745.13322, 0.78539816339744831,
+    1.5707963267948966, 3.1415926535897932, 6.2831853071795865, 1e5, 0x1p20, 0x1p40,
     0x1.fffffep127, 0x1.fffffffffffffp1023, 4.0850034e36, 2.55e305, 1e10, 1e30, INFINITY,
 };
+// clang-format on
 
 static double
 step_from(const Run *run, double x, int steps)
@@ -169,7 +175,8 @@ check(MathFn fn, bool wide)
     try_places(&run);
     try_samples(&run);
     mpfr_clears(run.x, run.y, run.r, (mpfr_ptr)0);
-    printf("\n    %-8s f%s %.3Lf ulp at %a, %a ", math_info[fn].name, wide ? "64" : "32", run.worst, run.at[0], run.at[1]);
+    printf("\n    %-8s f%s %.3Lf ulp at %a, %a ", math_info[fn].name, wide ? "64" : "32",
+           run.worst, run.at[0], run.at[1]);
     CU_ASSERT(run.worst <= bound);
 }
 
@@ -206,20 +213,23 @@ same(double x, double y)
 static void
 test_pow_has_the_special_cases_of_c(void)
 {
-    static const double v[] = {0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1e30, -1e30, INFINITY, -INFINITY, NAN};
+    static const double v[] = {0,   -0.0, 1,    -1,    2,        -2,        3,  -3,
+                               0.5, -0.5, 1e30, -1e30, INFINITY, -INFINITY, NAN};
     enum { N = sizeof v / sizeof *v };
 
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
             double exact = pow(v[i], v[j]);
-            double wide = math_f64(MATH_pow, v[i], v[j]), narrow = math_f32(MATH_pow, (float)v[i], (float)v[j]);
+            double wide = math_f64(MATH_pow, v[i], v[j]),
+                   narrow = math_f32(MATH_pow, (float)v[i], (float)v[j]);
             CU_ASSERT(same(wide, exact) || ulp_error_f64(wide, exact) <= 1);
             exact = powf((float)v[i], (float)v[j]);
             CU_ASSERT(same(narrow, exact) || ulp_error_f32((float)narrow, exact) <= 1);
         }
 }
 
-/* Near the zeros of lgamma and digamma on the negative axis no bound in ulp holds; an absolute one does. */
+/* Near the zeros of lgamma and digamma on the negative axis no bound in ulp holds; an absolute
+ * one does. */
 static void
 test_gamma_functions_are_close_on_the_negative_axis(void)
 {
@@ -242,8 +252,10 @@ test_gamma_functions_are_close_on_the_negative_axis(void)
         CU_ASSERT(math_f64(MATH_lgamma, -i, 0) == INFINITY);
         CU_ASSERT(isnan(math_f64(MATH_digamma, -i, 0)));
     }
-    CU_ASSERT(math_f64(MATH_lgamma, 0, 0) == INFINITY && math_f64(MATH_lgamma, -0.0, 0) == INFINITY);
-    CU_ASSERT(math_f64(MATH_digamma, 0, 0) == -INFINITY && math_f64(MATH_digamma, INFINITY, 0) == INFINITY);
+    CU_ASSERT(math_f64(MATH_lgamma, 0, 0) == INFINITY &&
+              math_f64(MATH_lgamma, -0.0, 0) == INFINITY);
+    CU_ASSERT(math_f64(MATH_digamma, 0, 0) == -INFINITY &&
+              math_f64(MATH_digamma, INFINITY, 0) == INFINITY);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_random.c -- Philox against Random123's published vectors; the distribution of uniform and normal numbers.
+ * test_random.c -- Philox against Random123's published vectors; the distribution of uniform
+ * and normal numbers.
  */
 #include <CUnit/Basic.h>
 #include <math.h>
@@ -74,7 +75,8 @@ test_angles_are_equidistant(void)
 
     for (uint32_t i = 0; i < N; i++) {
         uint32_t w = i * (UINT32_MAX / N + 1) + UINT32_MAX / N / 2;
-        double t = atan2(rng_normal_f32(77, w, 1), rng_normal_f32(77, w, 0)) / 6.283185307179586 * N;
+        double t =
+            atan2(rng_normal_f32(77, w, 1), rng_normal_f32(77, w, 0)) / 6.283185307179586 * N;
         CU_ASSERT(fabs(t - floor(t) - 0.5) < 1e-3);
         seen[((int)floor(t) + N) % N]++;
     }
@@ -89,7 +91,8 @@ typedef struct Sample {
 } Sample;
 
 /* Deciles whose probabilities are known to fifteen digits. */
-static const double quantile[4] = {-1.2815515655446004, -0.6744897501960817, 0.2533471031357997, 1.6448536269514722};
+static const double quantile[4] = {-1.2815515655446004, -0.6744897501960817, 0.2533471031357997,
+                                   1.6448536269514722};
 static const double probability[4] = {0.1, 0.25, 0.6, 0.95};
 
 static void
@@ -155,7 +158,8 @@ test_normals_are_normal(void)
     CU_ASSERT(fabs(cross / BLOCKS) < 5 * sqrt(5.0 / BLOCKS));
 }
 
-/* All 2^20 upper halves of the radius word, evenly: the tail beyond t has the mass exp(-t^2 / 2) in radius. */
+/* All 2^20 upper halves of the radius word, evenly: the tail beyond t has the mass exp(-t^2 /
+ * 2) in radius. */
 static void
 test_tail_of_the_radius_is_exact(void)
 {

@@ -7,9 +7,10 @@
 
 #include <math.h>
 
-/* |y - exact| in ulp of a format with `digits` bits, smallest exponent `low` (1 ulp there is 2^(low - digits)) and largest
- * finite exponent `high`, in frexp's sense.  The exact value may be rounded to any much wider format.  Infinity stands for 2^high;
- * a wrong NaN, a wrong infinity and a wrong sign of zero are infinitely wrong. */
+/* |y - exact| in ulp of a format with `digits` bits, smallest exponent `low` (1 ulp there is
+ * 2^(low - digits)) and largest finite exponent `high`, in frexp's sense.  The exact value may
+ * be rounded to any much wider format.  Infinity stands for 2^high; a wrong NaN, a wrong
+ * infinity and a wrong sign of zero are infinitely wrong. */
 static inline long double
 ulp_error(long double y, long double exact, int digits, int low, int high)
 {

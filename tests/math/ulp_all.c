@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ulp_all.c -- the error of the f32 functions over all 2^32 inputs: ulp_all [-s STEP] [-t THREADS] [NAME ...].
+ * ulp_all.c -- the error of the f32 functions over all 2^32 inputs: ulp_all [-s STEP] [-t
+ * THREADS] [NAME ...].
  *
- * Run by hand.  The exact value is taken from the C library's double functions (digamma: ours), whose own error is below
- * 2^-28 ulp of f32; these are held against MPFR by test_math.c.  Prints, a function, the largest error over positive and negative
- * inputs, up to the limit of its domain, and where it is.  Fails if a guaranteed bound does not hold.
+ * Run by hand.  The exact value is taken from the C library's double functions (digamma: ours),
+ * whose own error is below 2^-28 ulp of f32; these are held against MPFR by test_math.c.
+ * Prints, a function, the largest error over positive and negative inputs, up to the limit of
+ * its domain, and where it is.  Fails if a guaranteed bound does not hold.
  */
 #include "ir/math/math.h"
 
@@ -36,10 +38,10 @@ lgamma_f64(double x)
 }
 
 static double (*const exact[MATH_COUNT])(double) = {
-    [MATH_exp] = exp,        [MATH_expm1] = expm1, [MATH_log] = log,           [MATH_log1p] = log1p,
-    [MATH_sin] = sin,        [MATH_cos] = cos,     [MATH_tan] = tan,           [MATH_tanh] = tanh,
-    [MATH_atan] = atan,      [MATH_erf] = erf,     [MATH_lgamma] = lgamma_f64,
-    [MATH_digamma] = digamma_f64,
+    [MATH_exp] = exp,     [MATH_expm1] = expm1,       [MATH_log] = log,
+    [MATH_log1p] = log1p, [MATH_sin] = sin,           [MATH_cos] = cos,
+    [MATH_tan] = tan,     [MATH_tanh] = tanh,         [MATH_atan] = atan,
+    [MATH_erf] = erf,     [MATH_lgamma] = lgamma_f64, [MATH_digamma] = digamma_f64,
 };
 
 /* ulp_error_f32 in double, for the common case. */
@@ -99,8 +101,8 @@ report(MathFn fn, unsigned threads, uint64_t step)
                 total.where[side] = part[i].where[side];
             }
     }
-    printf("%-8s x > 0: %.4f ulp at %a   x < 0: %.4g ulp at %a\n", math_info[fn].name, total.worst[1],
-           (double)total.where[1], total.worst[0], (double)total.where[0]);
+    printf("%-8s x > 0: %.4f ulp at %a   x < 0: %.4g ulp at %a\n", math_info[fn].name,
+           total.worst[1], (double)total.where[1], total.worst[0], (double)total.where[0]);
     fflush(stdout);
     const MathInfo *info = &math_info[fn];
     return total.worst[1] <= info->ulp32 && (info->positive || total.worst[0] <= info->ulp32);
