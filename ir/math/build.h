@@ -135,12 +135,11 @@ build_function(Builder *b, MathFn fn, Ref rx, Ref ry)
 {
     F x = {.node = rx}, y = {.node = ry};
     switch (fn) {
-// clang-format off: it would draw the #include into the macro
+// clang-format off
 #define CALL_1(name) expand_##name(b, x)
 #define CALL_2(name) expand_##name(b, x, y)
-#define FUNCTION(name, arity, ...) \
-    case MATH_##name: return CALL_##arity(name).node; \
-        #include "ir/math/functions.def"
+#define FUNCTION(name, arity, ...) case MATH_##name: return CALL_##arity(name).node;
+#include "ir/math/functions.def"
         // clang-format on
     case MATH_COUNT: break;
     }

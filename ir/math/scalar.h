@@ -124,12 +124,11 @@ static inline F
 call_function(MathFn fn, F x, F y)
 {
     switch (fn) {
-// clang-format off: it would draw the #include into the macro
+// clang-format off
 #define CALL_1(name) expand_##name(x)
 #define CALL_2(name) expand_##name(x, y)
-#define FUNCTION(name, arity, ...) \
-    case MATH_##name: return CALL_##arity(name); \
-        #include "ir/math/functions.def"
+#define FUNCTION(name, arity, ...) case MATH_##name: return CALL_##arity(name);
+#include "ir/math/functions.def"
         // clang-format on
     case MATH_COUNT: break;
     }
