@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cells.c -- between a caller's memory and records of 16 chains
+ *
+ * Elements of one type are copied as bytes; all others go through double, which holds every
+ * number of the types that kernels compute with, i64 apart.
+ */
+#include "runtime/cells.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+RtType
+rt_type_of(EbmDType dtype)
+{
+    switch (dtype) {
+    case EBM_DT_bool: return RT_bool;
+    case EBM_DT_i32: return RT_i32;
+    case EBM_DT_i64: return RT_i64;
+    case EBM_DT_f32: return RT_f32;
+    case EBM_DT_f64: return RT_f64;
+    }
+    return RT_TYPE_COUNT;
+}
+
+static double
+load(RtType type, const void *at)
+{
+    switch (type) {
+#define TYPE(name, c, size, real) \
+    case RT_##name: { \
+        c v; \
+        memcpy(&v, at, size); \
+        return (double)v; \
+    }
+        RT_TYPES(TYPE)
+#undef TYPE
+    default: return 0.0;
+    }
+}
+
+static void
+store(RtType type, void *at, double value)
+{
+    switch (type) {
+#define TYPE(name, c, size, real) \
+    case RT_##name: { \
+        c v = (c)value; \
+        memcpy(at, &v, size); \
+        break; \
+    }
+        RT_TYPES(TYPE)
+#undef TYPE
+    default: break;
+    }
+}
+
+/* Offsets in row-major order, by adding the last axis' stride and carrying. */
+static void
+number_cells(const RtView *view, unsigned leading, RtCells *cells)
+{
+    uint64_t index[RT_MAX_RANK] = {0};
+    ptrdiff_t at = 0;
+
+    for (size_t e = 0; e < cells->count; e++) {
+        cells->cell[e] = at;
+        for (unsigned i = view->rank; i-- > leading;) {
+            at += view->stride[i];
+            if (++index[i] < view->shape[i])
+                break;
+            at -= view->stride[i] * (ptrdiff_t)view->shape[i];
+            index[i] = 0;
+        }
+    }
+}
+
+bool
+rt_cells_create(const RtView *view, unsigned leading, RtCells *ret, RtError *error)
+{
+    size_t bytes;
+    RtCells cells = {.type = view->type, .data = view->data, .rows = 1, .turns = 1, .count = 1};
+
+    if (!rt_shape_bytes(RT_i64, view->rank - leading, view->shape + leading, &bytes))
+        return rt_fail(error, RT_SHAPE, "an array has too many elements");
+    cells.count = bytes / sizeof(int64_t);
+    if (leading > 0) {
+        cells.rows = view->shape[0];
+        cells.row = view->stride[0];
+    }
+    if (leading > 1) {
+        cells.turns = view->shape[1];
+        cells.turn = view->stride[1];
+    }
+    cells.cell = malloc(cells.count * sizeof *cells.cell + 1);
+    if (!cells.cell)
+        return rt_fail_memory(error, "array", cells.count * sizeof *cells.cell);
+    number_cells(view, leading, &cells);
+    *ret = cells;
+    return true;
+}
+
+void
+rt_cells_clear(RtCells *cells)
+{
+    free(cells->cell);
+    *cells = (RtCells){0};
+}
+
+/* Copies of a known width, which compilers turn into single moves. */
+#define PUT_SAME(width) \
+    for (size_t e = 0; e < cells->count; e++) \
+    memcpy(to + cells->cell[e], from + e * EBM_BLOCK * (width), width)
+
+static void
+put_lane(const RtCells *cells, char *to, RtType type, const char *from)
+{
+    size_t size = rt_type_size(type);
+
+    if (type != cells->type) {
+        for (size_t e = 0; e < cells->count; e++)
+            store(cells->type, to + cells->cell[e], load(type, from + e * EBM_BLOCK * size));
+        return;
+    }
+    switch (size) {
+    case 1: PUT_SAME(1); break;
+    case 4: PUT_SAME(4); break;
+    default: PUT_SAME(8); break;
+    }
+}
+
+void
+rt_cells_put(const RtCells *cells, uint64_t row, unsigned lanes, uint64_t turn, uint64_t turns,
+             RtType from, const void *record, size_t pitch)
+{
+    size_t size = rt_type_size(from);
+
+    for (unsigned l = 0; l < lanes; l++) {
+        const char *at = (const char *)record + l * size;
+        char *to = cells->data + (ptrdiff_t)(row + l) * cells->row;
+        for (uint64_t t = 0; t < turns; t++)
+            put_lane(cells, to + (ptrdiff_t)(turn + t) * cells->turn, from, at + t * pitch);
+    }
+}
+
+void
+rt_cells_get(const RtCells *cells, uint64_t row, unsigned lanes, RtType to, void *record)
+{
+    size_t size = rt_type_size(to);
+
+    for (unsigned l = 0; l < EBM_BLOCK; l++) {
+        unsigned live = l < lanes ? l : lanes - 1;
+        const char *from = cells->data + (ptrdiff_t)(row + live) * cells->row;
+        for (size_t e = 0; e < cells->count; e++) {
+            char *at = (char *)record + (e * EBM_BLOCK + l) * size;
+            if (to == cells->type)
+                memcpy(at, from + cells->cell[e], size);
+            else
+                store(to, at, load(cells->type, from + cells->cell[e]));
+        }
+    }
+}

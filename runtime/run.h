@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run.h -- what a run is, for the files that launch.h declares
+ */
+#ifndef EBM_RUNTIME_RUN_H
+#define EBM_RUNTIME_RUN_H
+
+#include <stdatomic.h>
+
+#include "runtime/launch.h"
+#include "runtime/pool.h"
+
+#define RUN_BUFFER (UINT64_C(1) << 18) /* of draws a thread: its second-level cache */
+#define RUN_SUMS (UINT64_C(1) << 26)   /* of report sums, all blocks */
+
+/* What one thread writes besides its own blocks' records. */
+typedef struct Desk {
+    unsigned char *scratch, *draws, *values;
+    double *reports;
+    RtError error;
+    char padding[64]; /* no two threads in one cache line */
+} Desk;
+
+struct RtRun {
+    RtEngine engine;
+    const EbmManifest *manifest;
+    RtPlan plan;
+    RtPool *pool;
+    double *hyper;
+    const void **input;
+    unsigned char *uniform;
+    bool prepared, started, broken;
+    uint64_t blocks, step;
+    unsigned char *state;
+    uint64_t *rejected, *first_rejected;
+    Desk *desk; /* one a thread */
+    double seconds;
+    double step_seconds; /* what the last range took, each step; 0: unknown */
+    atomic_bool cancelled;
+};
+
+/* Sizes that would overflow are UINT64_MAX. */
+static inline uint64_t
+add_size(uint64_t a, uint64_t b)
+{
+    return __builtin_add_overflow(a, b, &a) ? UINT64_MAX : a;
+}
+
+static inline uint64_t
+multiply_size(uint64_t a, uint64_t b)
+{
+    return __builtin_mul_overflow(a, b, &a) ? UINT64_MAX : a;
+}
+
+static inline uint64_t
+min_size(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t
+max_size(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Zeroed and aligned to 64 bytes; NULL also for sizes that cannot be meant. */
+void *run_allocate(uint64_t bytes);
+
+/* What all launches have in common. */
+EbmLaunch run_launch(const RtRun *run, const uint32_t key[2]);
+
+/* Scratch space of every thread, and the uniform values. */
+bool run_prepare(RtRun *run, RtError *error);
+
+/* Does `task`, with the run's threads; the first one's error if there is any. */
+bool run_together(RtRun *run, RtTask *task, void *user, RtError *error);
+
+/* Chains of block `block` of `rows`. */
+unsigned run_lanes(uint64_t rows, uint64_t block);
+
+/* The part of n that is worker w's. */
+void run_share(uint64_t n, unsigned w, unsigned workers, uint64_t *ret_first,
+               uint64_t *ret_last);
+
+/* Bytes of a thread's buffers. */
+uint64_t run_draws_bytes(const RtRun *run);
+uint64_t run_reports_bytes(const RtRun *run);
+
+#endif
