@@ -333,6 +333,47 @@ rebuild_hoisted(Rebuild *r, uint32_t id)
     return true;
 }
 
+/* ---- values that loops do not change */
+
+static bool
+makes_no_turn(const Rebuild *r, const Node *n)
+{
+    Scalar from, to;
+    const Function *f = r->b.function;
+
+    return n->op == OP_for && ir_is_splat(f, rebuild_arg(r, n, 0), &from) &&
+           ir_is_splat(f, rebuild_arg(r, n, 1), &to) && from.i32 >= to.i32;
+}
+
+bool
+rebuild_turns(Rebuild *r, uint32_t id)
+{
+    const Node *n = &r->from->node[id];
+    uint32_t first = n->op == OP_for ? 2 : 1, skip = n->op == OP_for;
+    const Region *body = &r->from->region[n->own[n->n_regions - 1]];
+    bool never = makes_no_turn(r, n);
+    Ref *outside = arena_array(r->ctx->arena, Ref, n->n_results + 1);
+
+    for (uint32_t i = 0; i < n->n_results; i++) {
+        Ref param = body->param[skip + i], init = n->arg[first + i];
+        if (!r->live.result[id][i] || !(never || ref_eq(body->yield[i], param)))
+            continue;
+        outside[i] = r->map[init.id];
+        r->live.result[id][i] = false;
+        r->map[param.id] = outside[i];
+        if (n->op == OP_while)
+            r->map[r->from->region[n->own[0]].param[i].id] = outside[i];
+    }
+    if (never)
+        r->many[id] = outside;
+    else
+        rebuild_copy(r, id);
+    for (uint32_t i = 0; i < n->n_results; i++)
+        if (outside[i].id)
+            r->many[id][i] = outside[i];
+    return true;
+}
+
 /* ---- inlining */
 
 void

@@ -65,6 +65,10 @@ void rebuild_copy_with(Rebuild *r, uint32_t id, Attr attr);
  * operations leaves only loops that are run at least once; nothing leaves a branch. */
 bool rebuild_hoisted(Rebuild *r, uint32_t id);
 
+/* A rule for `for` and `while`: what each turn hands on unchanged is not carried but used from
+ * outside. */
+bool rebuild_turns(Rebuild *r, uint32_t id);
+
 /* Puts the body of `callee` (of r->in) in place of call `id`, under r's rule. */
 void rebuild_inline(Rebuild *r, uint32_t id, const Function *callee);
 

@@ -9,9 +9,9 @@
  *
  * From the inside out: a callee's own derivatives are expanded first.  Then its calls are
  * inlined (so that what a derivative shares with its function is computed once), what its loops
- * do not change is moved out of them (so that x[i] in a loop over j is seen to be read once an
- * i), and folds other than sums become reductions of stored arrays, which have rules of their
- * own.
+ * do not change is moved out of them and not carried (so that x[i] in a loop over j is seen to
+ * be read once an i), and folds other than sums become reductions of stored arrays, which have
+ * rules of their own.
  */
 #include "passes/ad/ad.h"
 
@@ -98,6 +98,8 @@ flatten(Rebuild *r, uint32_t id)
         rebuild_inline(r, id, r->in->function[n->attr.callee]);
         return true;
     }
+    if (n->op == OP_for || n->op == OP_while)
+        return rebuild_turns(r, id);
     return n->op == OP_loop ? store_folds(r, id) : rebuild_hoisted(r, id);
 }
 

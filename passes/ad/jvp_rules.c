@@ -43,7 +43,8 @@ linear(Ad *a, const Node *n, uint32_t extra, int64_t first, int64_t second)
     if (!t.id)
         return NO_REF;
     if (ad_is_wide(a) && extra) {
-        memcpy(ints, attr.ints, attr.n_ints * sizeof *ints);
+        if (attr.n_ints)
+            memcpy(ints, attr.ints, attr.n_ints * sizeof *ints);
         ints[attr.n_ints] = first;
         ints[attr.n_ints + 1] = second;
         attr.ints = ints;
