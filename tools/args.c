@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * args.c -- the command line's options
+ */
+#include "tools/args.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(member) offsetof(Args, member)
+#define RUNS NULL
+
+const OptionInfo option_info[] = {
+    {"sampler", 0, OPTION_text, FIELD(sampler), "NAME",
+     "how chains move: a sampler of the library or of the file", " sample "},
+    {"chains", 'n', OPTION_text, FIELD(chains), "N", "chains to run side by side (1024)",
+     " sample "},
+    {"steps", 0, OPTION_text, FIELD(steps), "N", "steps of each chain after warm-up (1000)",
+     " sample "},
+    {"warmup", 0, OPTION_text, FIELD(warmup), "N", "steps before, of which nothing is kept (0)",
+     " sample "},
+    {"thin", 0, OPTION_text, FIELD(thin), "N", "keep every Nth step (1)", " sample "},
+    {"keep", 0, OPTION_text, FIELD(keep), "WHAT",
+     "'all' draws or only each chain's 'last' state (all)", " sample "},
+    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)", " sample eval "},
+    {"init", 0, OPTION_text, FIELD(init), "START",
+     "normal, zeros, uniform(a, b), or a file of points", " sample "},
+    {"resume", 0, OPTION_text, FIELD(resume), "FILE",
+     "go on from the state that an interrupted run left", " sample "},
+    {"output", 'o', OPTION_text, FIELD(output), "FILE",
+     ".npy, .npz or .csv; 'none' keeps nothing (draws.npy)", " sample eval "},
+    {"at", 0, OPTION_text, FIELD(at), "FILE", "points to evaluate at", " eval "},
+    {"grad", 0, OPTION_flag, FIELD(grad), NULL, "gradients too", " eval "},
+    {"energy", 0, OPTION_text, FIELD(energy), "NAME", "which energy of the file (the last)",
+     RUNS},
+    {"static", 'S', OPTION_pair, FIELD(statics), "NAME=N", "a static parameter: -S d=100",
+     RUNS},
+    {"set", 0, OPTION_pair, FIELD(set), "NAME=VALUE", "a hyperparameter of the energy", RUNS},
+    {"data", 0, OPTION_pair, FIELD(data), "NAME=FILE",
+     "the file a `data` declaration or a condition is read from", RUNS},
+    {"weights", 0, OPTION_text, FIELD(weights), "FILE",
+     "trained parameters: .safetensors or .npz", RUNS},
+    {"dtype", 0, OPTION_text, FIELD(dtype), "TYPE", "f32 or f64 (f32)", RUNS},
+    {"device", 0, OPTION_text, FIELD(device), "NAME", "cpu", RUNS},
+    {"threads", 'j', OPTION_text, FIELD(threads), "N", "0 uses what there is (0)", RUNS},
+    {"emit", 0, OPTION_text, FIELD(emit), "STAGE",
+     "print ast, ir, grad, loops, llvm or asm instead of running", RUNS},
+    {"backend", 0, OPTION_text, FIELD(backend), "NAME",
+     "llvm, or the slow interpreter that defines the result (llvm)", RUNS},
+    {"lanes", 0, OPTION_text, FIELD(lanes), "N", "chains a vector: 4, 8 or 16; 0 chooses (0)",
+     RUNS},
+    {"level", 'O', OPTION_text, FIELD(level), "N", "0 compiles faster, 1 makes faster code (1)",
+     RUNS},
+    {"no-cache", 0, OPTION_flag, FIELD(no_cache), NULL, "compile even if a kernel is cached",
+     RUNS},
+    {"json", 0, OPTION_flag, FIELD(json), NULL, "print the result's figures as JSON",
+     " sample "},
+    {"quiet", 'q', OPTION_flag, FIELD(quiet), NULL, "no progress, no table", RUNS},
+    {"passes", 0, OPTION_text, FIELD(passes), "LIST", "passes to run, with commas between",
+     " opt "},
+    {"skip", 0, OPTION_text, FIELD(skip), "PASS", "leave one out", " opt "},
+    {"stop", 0, OPTION_text, FIELD(stop), "PASS", "the last one to run", " opt "},
+    {"print", 0, OPTION_flag, FIELD(print), NULL, "the module after each pass that changed it",
+     " opt "},
+    {"time", 0, OPTION_flag, FIELD(time), NULL, "what each pass took", " opt "},
+    {"write", 'w', OPTION_flag, FIELD(write), NULL, "change the files in place", " fmt "},
+    {"check", 0, OPTION_flag, FIELD(check), NULL, "only say whether a file would change",
+     " fmt "},
+    {"help", 'h', OPTION_flag, FIELD(help), NULL,
+     "this text; with a model and a sampler, their parameters too",
+     " sample eval check fmt doc opt summary cache doctor "},
+    {"version", 0, OPTION_flag, FIELD(version), NULL, "the version", " sample "},
+};
+const size_t option_count = sizeof option_info / sizeof *option_info;
+
+void
+complain(const char *format, ...)
+{
+    va_list ap;
+
+    fputs("ebmc: error: ", stderr);
+    va_start(ap, format);
+    vfprintf(stderr, format, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+enum { NEAR_MAX = 48 };
+
+/* Levenshtein's distance of two short words, in two rows. */
+static size_t
+distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), row[2][NEAR_MAX + 1];
+
+    if (n > NEAR_MAX || m > NEAR_MAX)
+        return NEAR_MAX;
+    for (size_t j = 0; j <= m; j++)
+        row[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *now = row[i % 2], *before = row[(i + 1) % 2];
+        now[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
+            best = before[j] + 1 < best ? before[j] + 1 : best;
+            now[j] = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
+        }
+    }
+    return row[n % 2][m];
+}
+
+const char *
+nearest(const char *word, const char *const *candidates, size_t n)
+{
+    size_t best = strlen(word) / 3 + 1;
+    const char *found = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(word, candidates[i]);
+        if (d < best) {
+            best = d;
+            found = candidates[i];
+        }
+    }
+    return found;
+}
+
+char *
+language_name(const char *option)
+{
+    char *name = strdup(option);
+
+    for (char *c = name; c && *c; c++)
+        *c = *c == '-' ? '_' : *c;
+    return name;
+}
+
+bool
+parse_count(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *ret)
+{
+    char *end;
+
+    if (!text)
+        return true;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    bool whole = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+    if (whole && value >= low && value <= high) {
+        *ret = value;
+        return true;
+    }
+    if (high == UINT64_MAX)
+        complain("--%s: expected a whole number from %llu on, found '%s'", option,
+                 (unsigned long long)low, text);
+    else
+        complain("--%s: expected a whole number from %llu to %llu, found '%s'", option,
+                 (unsigned long long)low, (unsigned long long)high, text);
+    return false;
+}
+
+/* ---- parsing
+ * --------------------------------------------------------------------------------------------
+ */
+
+static bool
+add_pair(PairList *list, const char *name, const char *value)
+{
+    Pair *more = realloc(list->pair, (list->n + 1) * sizeof *more);
+
+    if (!more)
+        return false;
+    list->pair = more;
+    list->pair[list->n++] = (Pair){name, value};
+    return true;
+}
+
+static bool
+split_pair(PairList *list, const OptionInfo *o, char *text)
+{
+    char *equals = strchr(text, '=');
+
+    if (!equals || equals == text || !equals[1]) {
+        complain("--%s: expected %s, found '%s'", o->name, o->argument, text);
+        return false;
+    }
+    *equals = '\0';
+    return add_pair(list, text, equals + 1);
+}
+
+static bool
+store(Args *args, const OptionInfo *o, char *value)
+{
+    void *field = (char *)args + o->offset;
+
+    switch (o->kind) {
+    case OPTION_flag: *(bool *)field = true; return true;
+    case OPTION_text: *(const char **)field = value; return true;
+    default: return split_pair(field, o, value);
+    }
+}
+
+static const OptionInfo *
+find_long(const char *name, size_t size)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strlen(option_info[i].name) == size && memcmp(option_info[i].name, name, size) == 0)
+            return &option_info[i];
+    return NULL;
+}
+
+static const OptionInfo *
+find_letter(char letter)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (option_info[i].letter == letter)
+            return &option_info[i];
+    return NULL;
+}
+
+typedef struct Cursor {
+    int at, argc;
+    char **argv;
+} Cursor;
+
+static char *
+next_value(Cursor *c, const char *option)
+{
+    if (c->at < c->argc)
+        return c->argv[c->at++];
+    complain("%s: expected a value", option);
+    return NULL;
+}
+
+static bool
+takes_option(const char *command, const OptionInfo *o)
+{
+    char word[32];
+
+    if (!o->commands)
+        return strcmp(command, "sample") == 0 || strcmp(command, "eval") == 0;
+    snprintf(word, sizeof word, " %s ", command);
+    return strstr(o->commands, word) != NULL;
+}
+
+static bool
+parse_long(Args *args, Cursor *c, char *text)
+{
+    char *option = text - 2, *equals = strchr(text, '=');
+    size_t size = equals ? (size_t)(equals - text) : strlen(text);
+    const OptionInfo *o = find_long(text, size);
+
+    if (o && !takes_option(args->command, o)) {
+        complain("'%s' does not take --%s", args->command, o->name);
+        return false;
+    }
+    if (o && o->kind == OPTION_flag) {
+        if (equals)
+            complain("--%s takes no value", o->name);
+        return !equals && store(args, o, NULL);
+    }
+    char *value = equals ? equals + 1 : next_value(c, option);
+    if (!value)
+        return false;
+    if (equals)
+        *equals = '\0';
+    return o ? store(args, o, value) : add_pair(&args->hyper, text, value);
+}
+
+static bool
+parse_short(Args *args, Cursor *c, char *text)
+{
+    const OptionInfo *o = find_letter(text[1]);
+
+    if (!o || !takes_option(args->command, o)) {
+        complain("unknown option '-%c'; try 'ebmc --help'", text[1]);
+        return false;
+    }
+    if (o->kind == OPTION_flag) {
+        if (text[2])
+            complain("-%c takes no value", text[1]);
+        return !text[2] && store(args, o, NULL);
+    }
+    char *value = text[2] ? text + 2 : next_value(c, text);
+    return value && store(args, o, value);
+}
+
+static bool
+is_command(const char *word)
+{
+    static const char *const command[] = {"sample",  "eval",  "check",  "fmt",   "doc",  "opt",
+                                          "summary", "cache", "doctor", "train", "build"};
+
+    for (size_t i = 0; i < sizeof command / sizeof *command; i++)
+        if (strcmp(word, command[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool
+parse_one(Args *args, Cursor *c)
+{
+    char *text = c->argv[c->at++];
+
+    if (text[0] == '-' && text[1] == '-' && text[2])
+        return parse_long(args, c, text + 2);
+    if (text[0] == '-' && text[1])
+        return parse_short(args, c, text);
+    if (args->model) {
+        complain("one model at a time: '%s' and '%s'", args->model, text);
+        return false;
+    }
+    args->model = text;
+    return true;
+}
+
+bool
+args_parse(Args *ret, int argc, char **argv)
+{
+    Cursor c = {1, argc, argv};
+
+    *ret = (Args){.command = "sample"};
+    if (argc > 1 && is_command(argv[1])) {
+        ret->command = argv[1];
+        c.at = 2;
+    }
+    while (c.at < c.argc)
+        if (!parse_one(ret, &c))
+            return false;
+    return true;
+}
+
+void
+args_clear(Args *args)
+{
+    free(args->statics.pair);
+    free(args->set.pair);
+    free(args->data.pair);
+    free(args->hyper.pair);
+}

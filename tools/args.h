@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * args.h -- the command line's options.
+ *
+ * One table holds every option of every command.  A long option that is not in it is a
+ * hyperparameter of the sampler: `--step-size 0.1` is step_size = 0.1; which names are right is
+ * known once the sampler's declaration is.
+ */
+#ifndef EBM_TOOLS_ARGS_H
+#define EBM_TOOLS_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <ebm/ebm.h>
+
+/* What the process returns.  Documented in docs/command-line.md and tested. */
+typedef enum ExitCode {
+    EXIT_done = 0,       /* everything asked for is on the disk */
+    EXIT_program = 1,    /* the source text is wrong, or `fmt --check` found a difference */
+    EXIT_usage = 2,      /* the command line is */
+    EXIT_data = 3,       /* an input file is missing, damaged or of the wrong shape or type */
+    EXIT_memory = 4,     /* more memory than there is */
+    EXIT_output = 5,     /* the output could not be written */
+    EXIT_internal = 6,   /* a mistake in ebmc, or this machine cannot run the kernel */
+    EXIT_cancelled = 130 /* stopped by Ctrl-C; what was complete is on the disk */
+} ExitCode;
+
+typedef struct Pair {
+    const char *name, *value;
+} Pair;
+
+typedef struct PairList {
+    Pair *pair;
+    size_t n;
+} PairList;
+
+typedef struct Args {
+    const char *command;
+    const char *model; /* first positional argument, or NULL */
+    const char *energy, *sampler, *dtype, *device, *init, *output, *at, *weights, *emit,
+        *passes, *keep, *resume;
+    const char *chains, *steps, *warmup, *thin, *seed, *threads, *lanes, *level, *backend,
+        *skip, *stop;
+    bool grad, quiet, help, json, no_cache, write, check, print, time, version;
+    PairList statics, set, data, hyper; /* -S, --set, --data, anything else */
+} Args;
+
+typedef enum OptionKind { OPTION_flag, OPTION_text, OPTION_pair } OptionKind;
+
+/* A row of the table. */
+typedef struct OptionInfo {
+    const char *name;
+    char letter; /* or 0 */
+    OptionKind kind;
+    size_t offset;        /* of the field in Args */
+    const char *argument; /* its name in --help */
+    const char *words;
+    const char
+        *commands; /* that take it, with spaces around each; NULL: those that run a model */
+} OptionInfo;
+
+extern const OptionInfo option_info[];
+extern const size_t option_count;
+
+/* Parses argv[1..]; strings are not copied.  False: the mistake has been reported. */
+bool args_parse(Args *ret, int argc, char **argv);
+void args_clear(Args *args);
+
+/* "ebmc: error: ...", in one line. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The candidate that `word` was probably meant to be, or NULL. */
+const char *nearest(const char *word, const char *const *candidates, size_t n);
+
+/* A whole number within [low, high], or a complaint that names the option. */
+bool parse_count(const char *option, const char *text, uint64_t low, uint64_t high,
+                 uint64_t *ret);
+
+/* `_` for `-`, in memory of its own. */
+char *language_name(const char *option);
+
+#endif

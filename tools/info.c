@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * info.c -- commands that say what there is: summary, cache, doctor
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/commands.h"
+#include "tools/table.h"
+
+int
+command_summary(const Args *args)
+{
+    EbmFile *file = NULL;
+    EbmReport *report = NULL;
+    EbmNamed named;
+
+    if (args->help || !args->model)
+        return command_help(args);
+    EbmStatus status = ebm_file_read(args->model, &file, &report);
+    int code = finish_report(status, report);
+    for (size_t i = 0; !code && i < ebm_file_count(file); i++) {
+        ebm_file_get(file, i, &named);
+        if (named.array.rank < 2) {
+            complain("'%s': expected [chains, draws, ...], found %u axes", args->model,
+                     named.array.rank);
+            code = EXIT_data;
+        } else {
+            code = print_draws(stdout, *named.name ? named.name : "x", &named.array, 0);
+        }
+    }
+    ebm_file_free(file);
+    return code;
+}
+
+int
+command_cache(const Args *args)
+{
+    EbmCacheInfo info = EBM_CACHE_INFO_INIT;
+    EbmText *path = NULL;
+    EbmReport *report = NULL;
+    bool clear = args->model && strcmp(args->model, "clear") == 0;
+
+    if (args->help)
+        return command_help(args);
+    if (args->model && !clear && strcmp(args->model, "info") != 0) {
+        complain("cache: expected info or clear, found '%s'", args->model);
+        return EXIT_usage;
+    }
+    EbmStatus status = ebm_cache_info(NULL, &info, &path, &report);
+    int code = finish_report(status, report);
+    if (!code && clear) {
+        report = NULL;
+        status = ebm_cache_clear(NULL, &info, &report);
+        code = finish_report(status, report);
+    }
+    if (!code)
+        printf("%s%" PRIu64 " kernels, %" PRIu64 " bytes of at most %" PRIu64 ", in %s\n",
+               clear ? "removed " : "", info.entries, info.bytes, info.limit,
+               ebm_text_data(path));
+    ebm_text_free(path);
+    return code;
+}
+
+int
+command_doctor(const Args *args)
+{
+    EbmMachine m = EBM_MACHINE_INIT;
+
+    if (args->help)
+        return command_help(args);
+    ebm_machine(&m);
+    printf("ebmc          %s\n", ebm_version());
+    printf("processor     %s\n", m.cpu);
+    printf("vectors       %s\n", *m.features ? m.features : "older than AVX2");
+    printf("threads       %u\n", m.threads);
+    printf("memory        %.1f GiB, %.1f free\n", (double)m.memory / 0x1p30,
+           (double)m.available / 0x1p30);
+    printf("compiler      %s\n",
+           m.has_llvm ? "LLVM found" : "LLVM not found: only cached kernels run");
+    return m.has_llvm ? EXIT_done : EXIT_internal;
+}

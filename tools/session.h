@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * session.h -- from the command line to a program, a kernel and a run.
+ */
+#ifndef EBM_TOOLS_SESSION_H
+#define EBM_TOOLS_SESSION_H
+
+#include "tools/args.h"
+
+/* Everything one command opens; starts as {0} and is closed by session_close. */
+typedef struct Session {
+    const Args *args;
+    EbmProgramOptions choice;
+    EbmSetting *statics, *energy_settings, *sampler_settings;
+    char **names; /* of sampler settings: options as the language spells them */
+    EbmFile **data_file;
+    EbmNamed *inputs;
+    EbmFile *start_file, *weights_file;
+    EbmArray start; /* points of --init FILE */
+    EbmKernelOptions kernel_options;
+    EbmProgram *program;
+    EbmKernel *kernel;
+    EbmRun *run;
+} Session;
+
+/* Each gives EXIT_done, or reports and gives what the process should return. */
+int session_open(Session *s, const Args *args);         /* choices and files */
+int session_program(Session *s);                        /* checks and specialises */
+int session_run(Session *s, const EbmRunOptions *plan); /* compiles, binds data and weights */
+void session_close(Session *s);
+
+/* Prints a report's text; frees it. */
+int finish_report(EbmStatus status, EbmReport *report);
+int exit_code(EbmStatus status);
+
+/* An array with no data. */
+EbmArray no_array(void);
+
+#endif
