@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * text.c -- texts that the C API hands out, and what names and sizes need no object
+ */
+#include "api/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct EbmText {
+    size_t size;
+    char data[];
+};
+
+EbmText *
+text_copy(const char *data, size_t size)
+{
+    EbmText *text = malloc(sizeof *text + size + 1);
+
+    if (!text)
+        return NULL;
+    text->size = size;
+    if (size)
+        memcpy(text->data, data, size);
+    text->data[size] = '\0';
+    return text;
+}
+
+void
+ebm_text_free(EbmText *text)
+{
+    free(text);
+}
+
+const char *
+ebm_text_data(const EbmText *text)
+{
+    return text ? text->data : "";
+}
+
+size_t
+ebm_text_size(const EbmText *text)
+{
+    return text ? text->size : 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * text.h -- texts that the C API hands out
+ */
+#ifndef EBM_API_TEXT_H
+#define EBM_API_TEXT_H
+
+#include "ebm/ebm.h"
+
+/* A copy; NULL when there is no memory. */
+EbmText *text_copy(const char *data, size_t size);
+
+#endif
