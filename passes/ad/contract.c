@@ -61,12 +61,58 @@ unused_letter(const ContractSpec *s)
     return c;
 }
 
+/* x, whose letters are `own`, in the order of `out` and repeated along its other letters. */
+static Ref
+spread(Ad *a, const char *own, const char *out, Ref x, Type to)
+{
+    int64_t perm[MAX_RANK], axes[MAX_RANK];
+    unsigned n = 0;
+
+    for (unsigned i = 0; out[i]; i++) {
+        const char *at = strchr(own, out[i]);
+        if (!at)
+            continue;
+        perm[n] = at - own;
+        axes[n++] = i;
+    }
+    return ir_broadcast(&a->copy.b, ir_transpose(&a->copy.b, x, perm), to, axes);
+}
+
+/* Is every letter one of the result?  Then nothing is summed. */
+static bool
+sums_nothing(const char *x, const char *y, const char *out)
+{
+    return strspn(x, out) == strlen(x) && strspn(y, out) == strlen(y);
+}
+
+static Type
+product_type(const Ad *a, const char *x_letters, const char *y_letters, const char *out, Ref x,
+             Ref y)
+{
+    const Function *f = a->copy.b.function;
+    Type t = type_scalar((DType)ir_type(f, x).dtype);
+
+    for (; *out; out++) {
+        const char *in_x = strchr(x_letters, *out), *in_y = strchr(y_letters, *out);
+        t.dim[t.rank++] = in_x ? ir_type(f, x).dim[in_x - x_letters]
+                               : ir_type(f, y).dim[in_y - y_letters];
+    }
+    return t;
+}
+
+/* The contraction; where nothing is summed a product, which fuses with what is around it. */
 static Ref
 contract(Ad *a, const char *x_letters, const char *y_letters, const char *out, Ref x, Ref y,
          Ref init)
 {
     const char *text = arena_printf(a->ctx->arena, "%s,%s->%s", x_letters, y_letters, out);
 
+    if (sums_nothing(x_letters, y_letters, out)) {
+        Type t = product_type(a, x_letters, y_letters, out, x, y);
+        Ref product = ir_mul(&a->copy.b, spread(a, x_letters, out, x, t),
+                             spread(a, y_letters, out, y, t));
+        return init.id ? ir_add(&a->copy.b, product, init) : product;
+    }
     return ir_contract(&a->copy.b, text, x, y, init);
 }
 
