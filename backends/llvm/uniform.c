@@ -108,8 +108,12 @@ find_differing(const Function *f, Arena *arena, const uint8_t *vary)
                  (n->op == OP_arg && arg_differs(f, n));
         for (uint32_t i = 0; i < n->n_args; i++)
             d |= differs[n->arg[i].id];
-        for (uint32_t k = 0; k < n->n_regions; k++)
+        for (uint32_t k = 0; k < n->n_regions; k++) {
+            const Region *r = &f->region[n->own[k]];
             d |= region[n->own[k]];
+            for (uint32_t i = 0; i < r->n_yields; i++)
+                d |= differs[r->yield[i].id];
+        }
         differs[id] = d;
         region[n->region] |= d;
     }
