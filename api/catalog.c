@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog.c -- the declarations of a file, for manuals and help
+ */
+#include <stdlib.h>
+
+#include "api/reading.h"
+#include "api/report.h"
+
+struct EbmCatalog {
+    Reading reading;
+    ProgramList list;
+};
+
+static void
+make_catalog(void *user)
+{
+    EbmCatalog *c = user;
+
+    if (reading_open(&c->reading))
+        program_list(&c->reading.request, &c->list);
+}
+
+EbmStatus
+ebm_catalog_create(const EbmProgramOptions *options, EbmCatalog **ret, EbmReport **ret_report)
+{
+    EbmCatalog *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return report_memory(ret_report);
+    c->reading.options = (EbmProgramOptions)EBM_PROGRAM_OPTIONS_INIT;
+    if (!take_options(&c->reading.options, sizeof c->reading.options, options)) {
+        free(c);
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "program options without their initial value");
+    }
+    bool done = arena_guard(&c->reading.arena, make_catalog, c);
+    EbmStatus status = reading_report(&c->reading, done, ret_report);
+    if (status == EBM_OK)
+        *ret = c;
+    else
+        ebm_catalog_free(c);
+    return status;
+}
+
+void
+ebm_catalog_free(EbmCatalog *catalog)
+{
+    if (!catalog)
+        return;
+    reading_clear(&catalog->reading);
+    free(catalog);
+}
+
+const char *
+ebm_catalog_doc(const EbmCatalog *catalog)
+{
+    return catalog->list.doc;
+}
+
+size_t
+ebm_catalog_count(const EbmCatalog *catalog)
+{
+    return catalog->list.n;
+}
+
+static uint32_t
+line_of(const SourceMap *sources, Span span)
+{
+    const Source *source = source_get(sources, span.file);
+    uint32_t line = 1;
+
+    for (uint32_t i = 0; source && i < span.begin && i < source->size; i++)
+        line += source->text[i] == '\n';
+    return line;
+}
+
+void
+ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret)
+{
+    const ProgramDecl *d = &catalog->list.decl[index];
+
+    *ret = (EbmDecl){
+        .kind = d->kind,
+        .name = d->name,
+        .file = d->file,
+        .result = d->result,
+        .doc = d->doc,
+        .args = d->n_arg,
+        .line = line_of(&catalog->reading.sources, d->span),
+    };
+}
+
+void
+ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret)
+{
+    const ProgramArg *a = &catalog->list.decl[index].arg[arg];
+
+    *ret = (EbmArg){
+        .name = a->name,
+        .type = a->type,
+        .value = a->value,
+        .doc = a->doc,
+        .low = a->low,
+        .high = a->high,
+        .low_open = a->low_open,
+        .high_open = a->high_open,
+        .is_static = a->is_static,
+        .is_given = a->given,
+        .is_int = a->is_int,
+        .is_hyper = a->is_hyper,
+    };
+}
