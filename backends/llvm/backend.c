@@ -68,10 +68,10 @@ open_target(Session *s)
     s->features = host ? LLVMGetHostCPUFeatures() : LLVMCreateMessage("");
     if (LLVMGetTargetFromTriple(s->triple, &target, &s->message))
         return false;
-    s->machine = LLVMCreateTargetMachine(
-        target, s->triple, s->cpu, s->features,
-        s->spec->level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelLess, LLVMRelocPIC,
-        LLVMCodeModelSmall);
+    s->machine =
+        LLVMCreateTargetMachine(target, s->triple, s->cpu, s->features,
+                                s->spec->level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelLess,
+                                LLVMRelocPIC, LLVMCodeModelSmall);
     return s->machine != NULL;
 }
 
@@ -79,9 +79,9 @@ open_target(Session *s)
 static bool
 has_wide_registers(const Session *s)
 {
-    static const char *const wide[] = {"x86-64-v4", "skylake-avx512", "icelake", "sapphirerapids",
-                                       "znver4", "znver5", "cascadelake", "cooperlake",
-                                       "graniterapids"};
+    static const char *const wide[] = {"x86-64-v4",      "skylake-avx512", "icelake",
+                                       "sapphirerapids", "znver4",         "znver5",
+                                       "cascadelake",    "cooperlake",     "graniterapids"};
 
     if (strstr(s->features, "+avx512f") && strstr(s->features, "+avx512vl"))
         return true;
@@ -156,8 +156,8 @@ static bool
 run_passes(Session *s)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    bool ok = succeeded(s, LLVMRunPasses(s->emit.llvm, pipeline[s->spec->level ? 1 : 0],
-                                         s->machine, options));
+    bool ok = succeeded(
+        s, LLVMRunPasses(s->emit.llvm, pipeline[s->spec->level ? 1 : 0], s->machine, options));
 
     LLVMDisposePassBuilderOptions(options);
     return ok;

@@ -18,8 +18,8 @@ enum { CHEAP = 16 };
 Turns
 turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once)
 {
-    Turns t = {.before = LLVMGetInsertBlock(e->b), .to = to, .by = by,
-               .at_least_once = at_least_once};
+    Turns t = {
+        .before = LLVMGetInsertBlock(e->b), .to = to, .by = by, .at_least_once = at_least_once};
 
     t.head = new_block(e, "head");
     t.body = at_least_once ? t.head : new_block(e, "body");
@@ -438,8 +438,12 @@ carries_chain(const Emit *e, const Carried *c, uint32_t k)
 static Carried
 carry(Emit *e, const Node *n, uint32_t first, uint32_t skip, bool masked)
 {
-    Carried c = {.n = n, .body = n->own[n->n_regions - 1], .n_values = n->n_results,
-                 .first = first, .skip = skip, .masked = masked};
+    Carried c = {.n = n,
+                 .body = n->own[n->n_regions - 1],
+                 .n_values = n->n_results,
+                 .first = first,
+                 .skip = skip,
+                 .masked = masked};
 
     c.now = arena_array(e->arena, Value, (size_t)e->frame->n * c.n_values + 1);
     c.phi = arena_array(e->arena, LLVMValueRef, (size_t)e->frame->n * c.n_values + 1);

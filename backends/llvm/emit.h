@@ -38,9 +38,9 @@ typedef struct Value {
     bool chain;
     bool known; /* index holds */
     Index index;
-    uint32_t row;     /* arrays: 1, lanes, or EBM_BLOCK */
-    uint32_t version; /* arrays: a number for this content */
-    LLVMValueRef root; /* arrays: the memory that v points into */
+    uint32_t row;       /* arrays: 1, lanes, or EBM_BLOCK */
+    uint32_t version;   /* arrays: a number for this content */
+    LLVMValueRef root;  /* arrays: the memory that v points into */
     const Frame *owner; /* arrays: nodes of this frame may overwrite it */
     Place place;
     const Node *constant; /* arrays: the node with its elements */
@@ -148,7 +148,8 @@ LLVMValueRef int32_of(Emit *e, int64_t x);
 LLVMValueRef scalar_constant(Emit *e, DType d, Scalar s);
 LLVMValueRef zero_of(Emit *e, DType d, bool chain);
 LLVMValueRef splat(Emit *e, LLVMValueRef x, unsigned n);
-LLVMValueRef intrinsic(Emit *e, const char *name, LLVMTypeRef over, unsigned n, LLVMValueRef *arg);
+LLVMValueRef intrinsic(Emit *e, const char *name, LLVMTypeRef over, unsigned n,
+                       LLVMValueRef *arg);
 LLVMValueRef memo_find(Emit *e, MemoKey key);
 LLVMValueRef memo_keep(Emit *e, MemoKey key, LLVMValueRef v);
 size_t memo_open(Emit *e);
@@ -183,8 +184,8 @@ Value *value_room(Emit *e, uint32_t id, uint32_t n_results);
 Index index_constant(int64_t x);
 LLVMValueRef index_wide(Emit *e, Index i);
 Index index_of(Emit *e, const Value *x);
-Index index_add(Emit *e, Index a, Index b);       /* never leaves i64 */
-Index index_scale(Emit *e, Index a, int64_t by);  /* by >= 0 */
+Index index_add(Emit *e, Index a, Index b);      /* never leaves i64 */
+Index index_scale(Emit *e, Index a, int64_t by); /* by >= 0 */
 bool index_fits(Index a);
 /* op on two known indices, if that is known too. */
 bool index_pointwise(Emit *e, Op op, Index x, Index y, Value *ret);

@@ -26,9 +26,8 @@ const char *const entry_symbol[EBM_ENTRY_COUNT] = {
 static void
 add_attribute(Emit *e, LLVMValueRef fn, const char *key, const char *value)
 {
-    LLVMAttributeRef a =
-        LLVMCreateStringAttribute(e->context, key, (unsigned)strlen(key), value,
-                                  (unsigned)strlen(value));
+    LLVMAttributeRef a = LLVMCreateStringAttribute(e->context, key, (unsigned)strlen(key),
+                                                   value, (unsigned)strlen(value));
 
     LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, a);
 }
@@ -45,8 +44,7 @@ add_flag(Emit *e, LLVMValueRef fn, const char *name)
 static LLVMValueRef
 add_function(Emit *e, const char *name)
 {
-    LLVMTypeRef type =
-        LLVMFunctionType(LLVMVoidTypeInContext(e->context), &e->ptr, 1, false);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), &e->ptr, 1, false);
     LLVMValueRef fn = LLVMAddFunction(e->llvm, name, type);
     const char *width = e->register_bytes == 64 ? "512" : "256";
 
@@ -65,9 +63,9 @@ emit_shell(Emit *e, const char *name, LLVMValueRef body)
 {
     LLVMValueRef fn = add_function(e, name), launch = LLVMGetParam(fn, 0);
 
-    LLVMPositionBuilderAtEnd(e->b,
-                             LLVMAppendBasicBlockInContext(e->context, fn, "entry"));
-    LLVMValueRef old = LLVMBuildAlloca(e->b, e->i32, ""), own = LLVMBuildAlloca(e->b, e->i32, "");
+    LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->context, fn, "entry"));
+    LLVMValueRef old = LLVMBuildAlloca(e->b, e->i32, ""),
+                 own = LLVMBuildAlloca(e->b, e->i32, "");
     intrinsic(e, "llvm.x86.sse.stmxcsr", NULL, 1, &old);
     LLVMBuildStore(e->b, int32_of(e, DEFAULT_MXCSR), own);
     intrinsic(e, "llvm.x86.sse.ldmxcsr", NULL, 1, &own);
@@ -127,12 +125,11 @@ static Value
 input_value(Emit *e, uint32_t number, Type type)
 {
     Place place = {PLACE_input, number, NULL};
-    Value array = {.v = place_pointer(e, place), .row = 1, .version = ++e->versions,
-                   .place = place};
+    Value array = {
+        .v = place_pointer(e, place), .row = 1, .version = ++e->versions, .place = place};
 
     array.root = array.v;
-    return type.rank ? array
-                     : load_element(e, &array, (DType)type.dtype, index_constant(0));
+    return type.rank ? array : load_element(e, &array, (DType)type.dtype, index_constant(0));
 }
 
 static void
@@ -188,8 +185,8 @@ even_or_odd(Emit *e, LLVMValueRef chain, unsigned first)
     for (unsigned i = 0; i < e->lanes / 2; i++)
         each[i] = int64_of(e, 2 * i + first);
     low = LLVMBuildAnd(e->b, chain, int64_of(e, UINT32_MAX), "");
-    return LLVMBuildAdd(e->b, splat(e, low, e->lanes / 2),
-                        LLVMConstVector(each, e->lanes / 2), "");
+    return LLVMBuildAdd(e->b, splat(e, low, e->lanes / 2), LLVMConstVector(each, e->lanes / 2),
+                        "");
 }
 
 static void
@@ -251,8 +248,8 @@ record_value(Emit *e, const Tile *t, LLVMValueRef records, uint64_t bytes, uint6
     LLVMValueRef p = byte_offset(e, records, at);
 
     p = byte_offset(e, byte_offset(e, p, int64_of(e, (int64_t)offset)), lane);
-    return (Value){.v = p, .root = p, .chain = true, .row = EBM_BLOCK,
-                   .version = ++e->versions};
+    return (Value){
+        .v = p, .root = p, .chain = true, .row = EBM_BLOCK, .version = ++e->versions};
 }
 
 static Type
@@ -305,7 +302,8 @@ static Kept
 kept_open(Emit *e, const Tile *t)
 {
     const EbmManifest *m = e->manifest;
-    Kept k = {arena_array(e->arena, Value, m->n_state), arena_array(e->arena, Value, m->n_state),
+    Kept k = {arena_array(e->arena, Value, m->n_state),
+              arena_array(e->arena, Value, m->n_state),
               arena_array(e->arena, uint32_t, m->n_state)};
     LLVMValueRef state = load_field(e, offsetof(EbmLaunch, state), e->ptr);
 
@@ -539,7 +537,8 @@ static void
 write_draw(Emit *e, const Tile *t, const Thinning *th, const Kept *k, LLVMValueRef number)
 {
     const EbmSlot *x = &e->manifest->state[0];
-    LLVMValueRef lane = LLVMBuildMul(e->b, t->lane, int64_of(e, dtype_size((DType)x->dtype)), "");
+    LLVMValueRef lane =
+        LLVMBuildMul(e->b, t->lane, int64_of(e, dtype_size((DType)x->dtype)), "");
     LLVMValueRef at = kept_record(e, t, th, th->draws, number, e->manifest->x_bytes);
     Value to = {.chain = true, .row = EBM_BLOCK, .version = ++e->versions};
 

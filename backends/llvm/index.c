@@ -70,9 +70,7 @@ gcd(int64_t x, int64_t y)
 Index
 index_add(Emit *e, Index a, Index b)
 {
-    LLVMValueRef base = !a.base   ? b.base
-                        : !b.base ? a.base
-                                  : shared(e, OP_add, a.base, b.base);
+    LLVMValueRef base = !a.base ? b.base : !b.base ? a.base : shared(e, OP_add, a.base, b.base);
 
     return (Index){base, gcd(a.align, b.align), a.offset + b.offset, a.low + b.low,
                    a.high + b.high};
@@ -147,9 +145,8 @@ difference(Emit *e, Index a, Index b)
     int64_t align = gcd(a.align, b.align);
 
     if (b.base)
-        base = a.base == b.base
-                   ? NULL
-                   : shared(e, OP_sub, a.base ? a.base : int64_of(e, 0), b.base);
+        base = a.base == b.base ? NULL
+                                : shared(e, OP_sub, a.base ? a.base : int64_of(e, 0), b.base);
     if (!base)
         return a.base == b.base ? index_constant(a.offset - b.offset) : index_constant(0);
     return (Index){base, align, a.offset - b.offset, a.low - b.high, a.high - b.low};

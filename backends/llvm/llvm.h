@@ -16,7 +16,9 @@
 
 #pragma GCC poison LLVMGetGlobalContext LLVMModuleCreateWithName LLVMCreateBuilder
 #pragma GCC poison LLVMAppendBasicBlock LLVMInsertBasicBlock LLVMConstString LLVMConstStruct
-#pragma GCC poison LLVMInt1Type LLVMInt8Type LLVMInt16Type LLVMInt32Type LLVMInt64Type LLVMIntType
-#pragma GCC poison LLVMFloatType LLVMDoubleType LLVMVoidType LLVMStructType LLVMMDNode LLVMMDString
+#pragma GCC poison LLVMInt1Type LLVMInt8Type LLVMInt16Type LLVMInt32Type LLVMInt64Type \
+    LLVMIntType
+#pragma GCC poison LLVMFloatType LLVMDoubleType LLVMVoidType LLVMStructType LLVMMDNode \
+    LLVMMDString
 
 #endif

@@ -14,11 +14,11 @@
 #include "runtime/kernel.h"
 
 typedef struct KernelSpec {
-    const char *cpu;   /* "host", or a name as x86-64-v3; NULL is host */
-    unsigned lanes;    /* chains that are worked on together: 4, 8, 16; 0 chooses by cpu */
-    unsigned level;    /* 0 compiles fast, 1 makes fast code; the results are the same */
-    bool want_llvm;    /* also return the LLVM IR after its passes */
-    bool want_asm;     /* also return assembly */
+    const char *cpu; /* "host", or a name as x86-64-v3; NULL is host */
+    unsigned lanes;  /* chains that are worked on together: 4, 8, 16; 0 chooses by cpu */
+    unsigned level;  /* 0 compiles fast, 1 makes fast code; the results are the same */
+    bool want_llvm;  /* also return the LLVM IR after its passes */
+    bool want_asm;   /* also return assembly */
 } KernelSpec;
 
 typedef struct KernelImage {

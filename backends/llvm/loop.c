@@ -19,9 +19,9 @@ typedef struct Loop {
     const int64_t *extent, *kind;
     LoopPlan plan;
     uint64_t total;
-    Value *ret;          /* [instance][result] */
-    Value *memory;       /* [instance][result]: partial results in memory */
-    LLVMValueRef *part;  /* [instance][result][PARTIALS]: in registers, NULL before the first */
+    Value *ret;         /* [instance][result] */
+    Value *memory;      /* [instance][result]: partial results in memory */
+    LLVMValueRef *part; /* [instance][result][PARTIALS]: in registers, NULL before the first */
     bool in_registers;
 } Loop;
 
@@ -364,8 +364,7 @@ open_memory(Emit *e, Loop *l)
             continue;
         Type type = partials_type(value);
         l->memory[at] = array_new(e, type, l->ret[at].chain);
-        fill_array(e, &l->memory[at], type,
-                   neutral((FoldKind)l->kind[k], (DType)value.dtype));
+        fill_array(e, &l->memory[at], type, neutral((FoldKind)l->kind[k], (DType)value.dtype));
     }
 }
 
@@ -437,8 +436,8 @@ close_fold(Emit *e, Loop *l, unsigned at)
 static void
 open_registers(Emit *e, Loop *l)
 {
-    l->part = arena_array(e->arena, LLVMValueRef,
-                          (size_t)e->frame->n * l->n->n_results * PARTIALS);
+    l->part =
+        arena_array(e->arena, LLVMValueRef, (size_t)e->frame->n * l->n->n_results * PARTIALS);
 }
 
 typedef struct Strip {
@@ -464,8 +463,8 @@ start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
         uint32_t k = at % l->n->n_results;
         DType d = (DType)l->n->result[k].dtype;
         for (unsigned r = 0; folds_scalar(l, at) && r < width; r++) {
-            LLVMValueRef first = constant_lanes(e, d, neutral((FoldKind)l->kind[k], d),
-                                                l->ret[at].chain);
+            LLVMValueRef first =
+                constant_lanes(e, d, neutral((FoldKind)l->kind[k], d), l->ret[at].chain);
             LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
             LLVMAddIncoming(phi, &first, (LLVMBasicBlockRef[]){t->before}, 1);
             s->phi[at * PARTIALS + r] = l->part[at * PARTIALS + r] = phi;

@@ -96,9 +96,8 @@ element_align(const Emit *e, const Value *array, DType d)
 static LLVMValueRef
 from_memory(Emit *e, DType d, LLVMValueRef x)
 {
-    return d == DT_bool
-               ? LLVMBuildICmp(e->b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
-               : x;
+    return d == DT_bool ? LLVMBuildICmp(e->b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
+                        : x;
 }
 
 static LLVMValueRef
@@ -138,7 +137,8 @@ Value
 load_element(Emit *e, const Value *array, DType d, Index element)
 {
     if (array->constant && !element.base)
-        return constant_value(e, d, constant_element(array->constant, (uint64_t)element.offset));
+        return constant_value(e, d,
+                              constant_element(array->constant, (uint64_t)element.offset));
 
     MemoKey key = {TAG_load, array->version, array->v, element.base,
                    (const void *)(intptr_t)element.offset};
@@ -314,8 +314,7 @@ static void
 add_chain(Emit *e, Target *t, const Value *index, uint32_t extent, int64_t stride)
 {
     require(e, t, below(e, index->v, extent, true), true);
-    LLVMValueRef x =
-        LLVMBuildMul(e->b, index->v, splat(e, int32_of(e, stride), e->lanes), "");
+    LLVMValueRef x = LLVMBuildMul(e->b, index->v, splat(e, int32_of(e, stride), e->lanes), "");
     t->lanes = t->lanes ? LLVMBuildAdd(e->b, t->lanes, x, "") : x;
 }
 
@@ -352,7 +351,8 @@ lane_addresses(Emit *e, const Value *array, DType d, const Target *t, Index more
 }
 
 static LLVMValueRef
-masked_call(Emit *e, const char *name, LLVMTypeRef data, LLVMTypeRef pointers, LLVMValueRef *arg)
+masked_call(Emit *e, const char *name, LLVMTypeRef data, LLVMTypeRef pointers,
+            LLVMValueRef *arg)
 {
     LLVMTypeRef over[2] = {data, pointers};
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
@@ -483,8 +483,7 @@ write_lanes(Emit *e, const Part *p, Index element)
     Value x = part_element(e, p, element);
 
     if (p->add) {
-        Value old = chain_value(
-            gather(e, p->d, at, p->target->inside, zero_of(e, p->d, true)));
+        Value old = chain_value(gather(e, p->d, at, p->target->inside, zero_of(e, p->d, true)));
         x = sum_of(e, p->d, &old, &x);
     }
     scatter(e, p->d, at, p->target->inside, vector_of(e, &x));

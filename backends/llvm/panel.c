@@ -76,13 +76,18 @@ panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret)
         if (!f || f == e->frame || !inside(other, type.dim[1 - k]) ||
             !inside(value_at(e, n->arg[1 + k], i), type.dim[k]))
             continue;
-        const Panel *p = find_panel(e, (Panel){.from = array->place, .dtype = type.dtype,
-                                               .rows = type.dim[0], .columns = type.dim[1],
-                                               .by_column = k == 1, .width = f->width});
+        const Panel *p = find_panel(e, (Panel){.from = array->place,
+                                               .dtype = type.dtype,
+                                               .rows = type.dim[0],
+                                               .columns = type.dim[1],
+                                               .by_column = k == 1,
+                                               .width = f->width});
         Index at = index_add(e, index_scale(e, f->group, type.dim[1 - k]), other->index);
         at = index_add(e, index_scale(e, at, p->width), index_constant(turn));
-        Value panel = {.v = place_pointer(e, (Place){PLACE_uniform, p->at, NULL}), .row = 1,
-                       .version = p->version, .place = {PLACE_uniform, p->at, NULL}};
+        Value panel = {.v = place_pointer(e, (Place){PLACE_uniform, p->at, NULL}),
+                       .row = 1,
+                       .version = p->version,
+                       .place = {PLACE_uniform, p->at, NULL}};
         *ret = load_element(e, &panel, p->dtype, at);
         return true;
     }

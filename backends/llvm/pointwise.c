@@ -10,7 +10,7 @@
 #include "backends/llvm/emit.h"
 
 typedef struct Operands {
-    DType d;            /* of the operands; of a select, of what is selected */
+    DType d; /* of the operands; of a select, of what is selected */
     LLVMValueRef x, y, z;
 } Operands;
 
@@ -89,8 +89,7 @@ choose(Emit *e, const Operands *o, LLVMRealPredicate real, LLVMIntPredicate inte
     if (!dtype_is_float(o->d))
         return select_lanes(e, LLVMBuildICmp(e->b, integer, o->x, o->y, ""), o->x, o->y);
     LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, o->x, o->x, "");
-    LLVMValueRef r =
-        select_lanes(e, LLVMBuildFCmp(e->b, real, o->x, o->y, ""), o->x, o->y);
+    LLVMValueRef r = select_lanes(e, LLVMBuildFCmp(e->b, real, o->x, o->y, ""), o->x, o->y);
     return select_lanes(e, nan, o->x, r);
 }
 
@@ -125,8 +124,8 @@ divide(Emit *e, const Operands *o)
     r.r = LLVMBuildSub(e->b, o->x, LLVMBuildMul(e->b, r.q, y, ""), "");
     LLVMValueRef inexact = LLVMBuildICmp(e->b, LLVMIntNE, r.r, none, "");
     LLVMValueRef signs = LLVMBuildXor(e->b, r.r, o->y, "");
-    r.adjust = LLVMBuildAnd(e->b, inexact,
-                            LLVMBuildICmp(e->b, LLVMIntSLT, signs, none, ""), "");
+    r.adjust =
+        LLVMBuildAnd(e->b, inexact, LLVMBuildICmp(e->b, LLVMIntSLT, signs, none, ""), "");
     return r;
 }
 
@@ -177,7 +176,8 @@ own_umulhi(Emit *e, const Operands *o)
     LLVMTypeRef wide = type_like(o->x, LLVMIntTypeInContext(e->context, 2 * bits));
     LLVMValueRef x = LLVMBuildZExt(e->b, o->x, wide, "");
     LLVMValueRef p = LLVMBuildMul(e->b, x, LLVMBuildZExt(e->b, o->y, wide, ""), "");
-    LLVMValueRef by = like(o->x, LLVMConstInt(LLVMIntTypeInContext(e->context, 2 * bits), bits, false));
+    LLVMValueRef by =
+        like(o->x, LLVMConstInt(LLVMIntTypeInContext(e->context, 2 * bits), bits, false));
 
     return LLVMBuildTrunc(e->b, LLVMBuildLShr(e->b, p, by, ""), LLVMTypeOf(o->x), "");
 }
@@ -190,12 +190,12 @@ own_stop_gradient(Emit *e, const Operands *o)
 }
 
 static OwnFn *const own[OP_COUNT] = {
-    [OP_neg] = own_neg,           [OP_abs] = own_abs,
-    [OP_sign] = own_sign,         [OP_min] = own_min,
-    [OP_max] = own_max,           [OP_idiv] = own_idiv,
-    [OP_imod] = own_imod,         [OP_isfinite] = own_isfinite,
-    [OP_not] = own_not,           [OP_select] = own_select,
-    [OP_umulhi] = own_umulhi,     [OP_stop_gradient] = own_stop_gradient,
+    [OP_neg] = own_neg,       [OP_abs] = own_abs,
+    [OP_sign] = own_sign,     [OP_min] = own_min,
+    [OP_max] = own_max,       [OP_idiv] = own_idiv,
+    [OP_imod] = own_imod,     [OP_isfinite] = own_isfinite,
+    [OP_not] = own_not,       [OP_select] = own_select,
+    [OP_umulhi] = own_umulhi, [OP_stop_gradient] = own_stop_gradient,
 };
 
 /* Bools compare as 0 and 1, not as the i1's -1. */
@@ -285,9 +285,9 @@ convert_to(Emit *e, DType d, DType to, LLVMValueRef x)
     if (to == DT_bool)
         return to_bool(e, d, x);
     if (dtype_is_float(d))
-        return dtype_is_int(to)  ? float_to_int(e, d, to, x)
-               : to == DT_f64    ? LLVMBuildFPExt(e->b, x, t, "")
-                                 : LLVMBuildFPTrunc(e->b, x, t, "");
+        return dtype_is_int(to) ? float_to_int(e, d, to, x)
+               : to == DT_f64   ? LLVMBuildFPExt(e->b, x, t, "")
+                                : LLVMBuildFPTrunc(e->b, x, t, "");
     if (!dtype_is_float(to))
         return int_to_int(e, d, to, x);
     return d == DT_bool ? LLVMBuildUIToFP(e->b, x, t, "") : LLVMBuildSIToFP(e->b, x, t, "");

@@ -128,8 +128,8 @@ static Half
 block_counter(Emit *e, const Value *iteration, const Value *block, uint32_t blocks)
 {
     if (!iteration->chain && !block->chain) {
-        Index i = index_add(e, index_scale(e, index_of(e, iteration), blocks),
-                            index_of(e, block));
+        Index i =
+            index_add(e, index_scale(e, index_of(e, iteration), blocks), index_of(e, block));
         return (Half){.u = index_wide(e, i)};
     }
     LLVMValueRef by = splat(e, int32_of(e, blocks), e->lanes);
@@ -233,5 +233,6 @@ emit_word(Emit *e, uint32_t id)
     Value *ret = value_room(e, id, 1);
 
     for (unsigned i = 0; i < e->frame->n; i++)
-        ret[i] = word_at(e, &n->attr.draw, value_at(e, n->arg[0], i), value_at(e, n->arg[1], i));
+        ret[i] =
+            word_at(e, &n->attr.draw, value_at(e, n->arg[0], i), value_at(e, n->arg[1], i));
 }

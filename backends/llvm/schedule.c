@@ -129,7 +129,8 @@ plan_loop(const Emit *e, const Node *n)
     for (unsigned i = 0; i < rank; i++)
         total *= (uint64_t)extent[i];
     p.jam = c.inner_for && !c.inner_loop && !c.inner_while;
-    unsigned size = p.jam ? jam_width(e, &c, (uint32_t)extent[p.axis]) : group_size(&c, has_fold(n));
+    unsigned size =
+        p.jam ? jam_width(e, &c, (uint32_t)extent[p.axis]) : group_size(&c, has_fold(n));
     if (e->frame->n > 1 && !p.jam)
         size = 1;
     while (p.axis && size >= 2 * p.inner * (uint64_t)extent[p.axis]) {

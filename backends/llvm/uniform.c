@@ -216,8 +216,11 @@ kept_slot(Emit *e, uint32_t id)
 {
     Place place = {PLACE_uniform, e->kept_at[id], NULL};
 
-    return (Value){.v = place_pointer(e, place), .root = e->uniform, .row = 1,
-                   .version = ++e->versions, .place = place};
+    return (Value){.v = place_pointer(e, place),
+                   .root = e->uniform,
+                   .row = 1,
+                   .version = ++e->versions,
+                   .place = place};
 }
 
 void
@@ -228,8 +231,7 @@ load_kept(Emit *e)
         if (e->kept_at[id] == NOT_KEPT)
             continue;
         Value slot = kept_slot(e, id), *ret = value_room(e, id, 1);
-        *ret = type.rank ? slot
-                         : load_element(e, &slot, (DType)type.dtype, index_constant(0));
+        *ret = type.rank ? slot : load_element(e, &slot, (DType)type.dtype, index_constant(0));
     }
 }
 

@@ -56,7 +56,8 @@ scalar_constant(Emit *e, DType d, Scalar s)
     case DT_bool: return LLVMConstInt(e->i1, s.b, false);
     case DT_i32: return int32_of(e, s.i32);
     case DT_i64: return int64_of(e, s.i64);
-    case DT_f32: return LLVMConstBitCast(LLVMConstInt(e->i32, s.bits & UINT32_MAX, false), e->f32);
+    case DT_f32:
+        return LLVMConstBitCast(LLVMConstInt(e->i32, s.bits & UINT32_MAX, false), e->f32);
     case DT_f64: return LLVMConstBitCast(LLVMConstInt(e->i64, s.bits, false), e->f64);
     default: assert(!"a dtype"); return NULL;
     }

@@ -57,8 +57,13 @@ run(const Options *o, const KernelImage *k)
     unsigned char *image = map_image(k);
     double hyper[1] = {0.01};
     const void *input[8];
-    EbmLaunch l = {.size = sizeof l, .abi = EBM_ABI, .last_block = BLOCKS, .n_steps = 1u << 30,
-                   .thin = 1, .hyper = hyper, .input = input};
+    EbmLaunch l = {.size = sizeof l,
+                   .abi = EBM_ABI,
+                   .last_block = BLOCKS,
+                   .n_steps = 1u << 30,
+                   .thin = 1,
+                   .hyper = hyper,
+                   .input = input};
     unsigned state = 12345;
 
     for (uint32_t i = 0; i < m->n_inputs; i++) {
@@ -79,7 +84,8 @@ run(const Options *o, const KernelImage *k)
     l.rejected = zeroed(8 * EBM_BLOCK * BLOCKS);
     l.first_rejected = zeroed(8 * EBM_BLOCK * BLOCKS);
     EbmKernelFn *prepare, *start, *sample;
-    unsigned char *at[3] = {image + m->entry[EBM_ENTRY_prepare], image + m->entry[EBM_ENTRY_start],
+    unsigned char *at[3] = {image + m->entry[EBM_ENTRY_prepare],
+                            image + m->entry[EBM_ENTRY_start],
                             image + m->entry[EBM_ENTRY_sample]};
     memcpy(&prepare, &at[0], sizeof prepare);
     memcpy(&start, &at[1], sizeof start);
@@ -115,8 +121,8 @@ measure(void *user)
     arena.on_oom = &never;
     SourceMap sources = {.arena = &arena};
     DiagList diags = {.arena = &arena, .sources = &sources};
-    Module *m = strcmp(o->what, "well") == 0 ? double_well(&arena, o->d)
-                                             : network(&arena, o->d, o->h);
+    Module *m =
+        strcmp(o->what, "well") == 0 ? double_well(&arena, o->d) : network(&arena, o->d, o->h);
     KernelImage k;
     double from = now();
 

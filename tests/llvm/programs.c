@@ -47,12 +47,14 @@ close_loop(Builder *b, RegionId r, uint32_t n, FoldKind kind, Ref value)
 static Ref
 normal_at(Builder *b, uint32_t region, uint32_t d, Ref i)
 {
-    Attr attr = {.draw = {.dist = DRAW_normal, .region = (uint16_t)region, .blocks = (d + 3) / 4}};
+    Attr attr = {
+        .draw = {.dist = DRAW_normal, .region = (uint16_t)region, .blocks = (d + 3) / 4}};
     Ref one = integer(b, 1), first = ir_shl(b, ir_ashr(b, i, one), one);
     Ref at[2] = {first, ir_add(b, first, one)}, word[2], pair[2];
 
     for (int k = 0; k < 2; k++)
-        word[k] = ir_build(b, OP_word, (Type){0}, 2, (Ref[]){integer(b, 0), at[k]}, attr, 0, NULL);
+        word[k] =
+            ir_build(b, OP_word, (Type){0}, 2, (Ref[]){integer(b, 0), at[k]}, attr, 0, NULL);
     math_expand_normals(b, DT_f32, word, pair);
     return ir_select(b, ir_eq(b, ir_and(b, i, one), integer(b, 0)), pair[0], pair[1]);
 }
@@ -211,8 +213,8 @@ backward(Builder *b, const Weights *w, Ref x, uint32_t d, uint32_t h)
     Ref back = product_at(b, w->w2, true, g2, j, h, number(b, 0));
     Ref g1 = close_loop(b, r, h, FOLD_store, ir_mul(b, back, at1(b, d1, j)));
     r = open_loop(b, &j);
-    Ref gx = close_loop(b, r, d, FOLD_store,
-                        product_at(b, w->w1, true, g1, j, h, number(b, 0)));
+    Ref gx =
+        close_loop(b, r, d, FOLD_store, product_at(b, w->w1, true, g1, j, h, number(b, 0)));
     return (Backward){ir_get(b, l2, 0), gx};
 }
 

@@ -77,7 +77,7 @@ pick(Gen *g, DType d)
 static DType
 any_dtype(Gen *g)
 {
-    static const DType d[] = {DT_f32, DT_f32, DT_f32, DT_f32, DT_i32,
+    static const DType d[] = {DT_f32, DT_f32, DT_f32, DT_f32,  DT_i32,
                               DT_i32, DT_f64, DT_f64, DT_bool, DT_i64};
 
     return d[roll(g, 10)];
@@ -100,8 +100,8 @@ pick_array(Gen *g)
 static void
 make_real(Gen *g)
 {
-    static const Op one[] = {OP_neg, OP_abs, OP_sqrt, OP_floor, OP_ceil, OP_round, OP_trunc,
-                             OP_sign, OP_neg};
+    static const Op one[] = {OP_neg,   OP_abs,   OP_sqrt, OP_floor, OP_ceil,
+                             OP_round, OP_trunc, OP_sign, OP_neg};
     static const Op two[] = {OP_add, OP_sub, OP_mul, OP_div, OP_min, OP_max, OP_add, OP_mul};
     DType d = roll(g, 3) ? DT_f32 : DT_f64;
     Ref x = pick(g, d), y = pick(g, d);
@@ -116,7 +116,7 @@ make_real(Gen *g)
 static void
 make_integer(Gen *g)
 {
-    static const Op two[] = {OP_add, OP_sub, OP_mul, OP_idiv, OP_imod, OP_and,
+    static const Op two[] = {OP_add, OP_sub, OP_mul, OP_idiv, OP_imod,  OP_and,
                              OP_or,  OP_xor, OP_min, OP_max,  OP_umulhi};
     static const Op shift[] = {OP_shl, OP_lshr, OP_ashr};
     DType d = roll(g, 4) ? DT_i32 : DT_i64;
@@ -541,8 +541,10 @@ make_step(Module *m, uint64_t seed, uint32_t d)
     Ref scalar = guarded(&g, pick(&g, DT_f32), s, guard), count = pick(&g, DT_i32);
     Ref report = pick(&g, DT_f64);
     ir_yield(&g.b, 6, (Ref[]){next, scalar, count, kept, report, pick(&g, DT_bool)});
-    ir_outputs(&g.b, (Output[]){{"x", false}, {"s", false}, {"k", false}, {"m", false},
-                                {"r", true}, {"p", true}});
+    ir_outputs(
+        &g.b,
+        (Output[]){
+            {"x", false}, {"s", false}, {"k", false}, {"m", false}, {"r", true}, {"p", true}});
 }
 
 static void

@@ -155,10 +155,9 @@ expect(const Case *c, Expected *x)
         const Input *in = &x->step->input[i];
         bool hyper = in->kind == INPUT_hyper;
         if (hyper || in->kind == INPUT_data || in->kind == INPUT_param)
-            input[n++] = (InterpInput){in->name, in->kind,
-                                       hyper ? &c->hyper[strcmp(in->name, "n") == 0]
-                                             : input_named(c, in->name),
-                                       0};
+            input[n++] = (InterpInput){
+                in->name, in->kind,
+                hyper ? &c->hyper[strcmp(in->name, "n") == 0] : input_named(c, in->name), 0};
     }
     for (uint32_t k = 0; k < n_kept_values(x->step); k++)
         x->state[k] = zeroed(CHAINS * bytes_of(result_type(x->step, k)));
@@ -166,11 +165,21 @@ expect(const Case *c, Expected *x)
     x->reports = zeroed(CHAINS * KEPT * 8 * 8);
     for (int i = 0; i < CHAINS; i++)
         x->first_rejected[i] = UINT64_MAX;
-    InterpSample sample = {.start = module_find(c->m, "start"), .step = x->step, .seed = 1,
-                           .n_chains = CHAINS, .last_step = STEPS, .n_steps = STEPS,
-                           .n_warmup = WARMUP, .thin = THIN, .input = input, .n_inputs = n,
-                           .state = (void *const *)x->state, .draws = x->draws,
-                           .reports = x->reports, .kept_room = KEPT, .rejected = x->rejected,
+    InterpSample sample = {.start = module_find(c->m, "start"),
+                           .step = x->step,
+                           .seed = 1,
+                           .n_chains = CHAINS,
+                           .last_step = STEPS,
+                           .n_steps = STEPS,
+                           .n_warmup = WARMUP,
+                           .thin = THIN,
+                           .input = input,
+                           .n_inputs = n,
+                           .state = (void *const *)x->state,
+                           .draws = x->draws,
+                           .reports = x->reports,
+                           .kept_room = KEPT,
+                           .rejected = x->rejected,
                            .first_rejected = x->first_rejected};
     x->status = interp_sample(s, &sample);
     if (x->status == INTERP_OK)
@@ -291,11 +300,17 @@ run_kernel(Judge *j, const KernelImage *k, const Expected *x)
     const EbmManifest *m = &k->manifest;
     double hyper[4];
     const void *input[8];
-    EbmLaunch l = {.size = sizeof l, .abi = EBM_ABI, .last_block = BLOCKS, .n_steps = STEPS,
-                   .n_warmup = WARMUP, .thin = THIN, .kept_room = KEPT, .hyper = hyper,
+    EbmLaunch l = {.size = sizeof l,
+                   .abi = EBM_ABI,
+                   .last_block = BLOCKS,
+                   .n_steps = STEPS,
+                   .n_warmup = WARMUP,
+                   .thin = THIN,
+                   .kept_room = KEPT,
+                   .hyper = hyper,
                    .input = input};
-    unsigned char *image = mmap(NULL, m->image_bytes, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *image =
+        mmap(NULL, m->image_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     memcpy(image, k->bytes, m->image_bytes);
     mprotect(image, m->image_bytes, PROT_READ | PROT_EXEC);
@@ -372,12 +387,16 @@ static bool
 check_case(const Case *c, bool all)
 {
     static const KernelSpec specs[] = {
-        {.cpu = "x86-64-v4", .lanes = 16, .level = 1}, {.cpu = "x86-64-v3", .lanes = 8, .level = 1},
-        {.cpu = "x86-64-v3", .lanes = 4, .level = 0},  {.cpu = "x86-64-v3", .lanes = 16, .level = 1},
-        {.cpu = "x86-64-v4", .lanes = 8, .level = 0},  {.cpu = "x86-64-v4", .lanes = 16, .level = 0},
+        {.cpu = "x86-64-v4", .lanes = 16, .level = 1},
+        {.cpu = "x86-64-v3", .lanes = 8, .level = 1},
+        {.cpu = "x86-64-v3", .lanes = 4, .level = 0},
+        {.cpu = "x86-64-v3", .lanes = 16, .level = 1},
+        {.cpu = "x86-64-v4", .lanes = 8, .level = 0},
+        {.cpu = "x86-64-v4", .lanes = 16, .level = 0},
     };
     Expected x = {.status = INTERP_OK};
-    bool ok = true, wide = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    bool ok = true,
+         wide = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 
     expect(c, &x);
     if (x.status != INTERP_OK) {
