@@ -151,7 +151,7 @@ try_places(Run *run)
         }
 }
 
-enum { SAMPLES = 12000 };
+enum { SAMPLES = 8000 };
 
 static void
 try_samples(Run *run)
