@@ -51,6 +51,9 @@ print_nan(uint64_t bits, DType d, char ret[NUMBER_TEXT])
         snprintf(ret, NUMBER_TEXT, "nan(0x%" PRIx64 ")", bits);
 }
 
+/* Whole numbers below this are written without an exponent: 100, not 1e+02. */
+#define WHOLE_BELOW 1e9
+
 static void
 print_float(Scalar s, DType d, char ret[NUMBER_TEXT])
 {
@@ -66,6 +69,8 @@ print_float(Scalar s, DType d, char ret[NUMBER_TEXT])
         if (d == DT_f32 ? strtof(ret, NULL) == s.f32 : strtod(ret, NULL) == x)
             break;
     }
+    if (fabs(x) < WHOLE_BELOW && x == trunc(x) && x != 0)
+        snprintf(ret, NUMBER_TEXT, "%.0f", x);
     exchange_point(ret, NUMBER_TEXT, localeconv()->decimal_point, ".");
 }
 

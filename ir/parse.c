@@ -99,22 +99,30 @@ scan_while(const Parser *p, uint32_t at, bool (*is_part)(char))
     return at;
 }
 
-/* "1.5e-3", "-inf", "nan(0x7fc00001)" */
+/* "1.5e-3", "-inf" */
 static uint32_t
 scan_number(const Parser *p, uint32_t at)
 {
-    at += p->text[at] == '-';
-    for (; at < p->size; at++) {
+    for (at++; at < p->size; at++) { /* the first is a digit or the sign */
         char before = p->text[at - 1], c = p->text[at];
         bool exponent = (c == '-' || c == '+') && strchr("eEpP", before);
         if (!is_word(c) && !exponent)
             break;
     }
-    if (at + 2 < p->size && p->text[at] == '(' && p->text[at - 1] == 'n')
-        for (at++; at < p->size && p->text[at - 1] != ')' &&
-                   (is_word(p->text[at]) || p->text[at] == ')');)
-            at++;
     return at;
+}
+
+/* A NaN's bits belong to its word: "nan(0x7fc00001)". */
+static uint32_t
+scan_word(const Parser *p, uint32_t begin)
+{
+    uint32_t at = scan_while(p, begin, is_word);
+
+    if (at - begin != 3 || at == p->size || p->text[at] != '(' ||
+        memcmp(p->text + begin, "nan", 3) != 0)
+        return at;
+    uint32_t end = scan_while(p, at + 1, is_word);
+    return end < p->size && p->text[end] == ')' ? end + 1 : at;
 }
 
 static int
@@ -149,7 +157,7 @@ find_quote(Parser *p)
     for (; p->at < p->size && p->text[p->at] != '\n'; p->at++) {
         if (p->text[p->at] == '"')
             return true;
-        p->at += p->text[p->at] == '\\';
+        p->at += p->text[p->at] == '\\' && p->at + 1 < p->size;
     }
     return false;
 }
@@ -229,7 +237,7 @@ next(Parser *p)
         scan_string(p);
     } else if (is_letter(c)) {
         p->token = TOKEN_word;
-        p->at = p->span.end = scan_while(p, p->at, is_word);
+        p->at = p->span.end = scan_word(p, p->at);
     } else if (is_digit(c) || c == '-') {
         p->token = TOKEN_number;
         p->at = p->span.end = scan_number(p, p->at);
@@ -795,7 +803,7 @@ ir_parse(Arena *arena, const SourceMap *sources, uint32_t file, DiagList *diags)
     p.size = source->size;
     for (next(&p); p.token != TOKEN_end;) {
         if (m.n == MAX_FUNCTIONS) {
-            diag_add(diags, DIAG_ir_functions, p.span);
+            diag_add(diags, DIAG_ir_size, p.span);
             break;
         }
         m.function = arena_grow(arena, m.function, m.n, &cap, m.n + 1, sizeof *m.function);
