@@ -103,11 +103,16 @@ struct File {
     struct {
         const char *name;
         const Decl *decl;
-        bool busy, done;
-        Value value; /* of a const */
+        bool busy; /* a const being evaluated */
+        FnVal *fn; /* its value, once asked for */
     } * decl;
     uint32_t n_decls;
-    bool loading;
+    struct {
+        const char *name;
+        int64_t size;
+    } * dim; /* the names in the shapes of `data` */
+    uint32_t n_dims;
+    bool loading, sized;
 };
 
 typedef struct Reports {
@@ -124,7 +129,6 @@ struct Env {
     const char *path; /* of the network instance whose body this is; NULL elsewhere */
     Mode let_mode, ret_mode;
     Reports *reports; /* of the sampler whose step this is; NULL elsewhere */
-    bool draws;       /* random numbers may be drawn */
 };
 
 /* ---- functions as values ---- */
@@ -237,10 +241,18 @@ struct Elab {
     DType real;
     uint64_t work;
     unsigned depth;
-    bool stopped;  /* a limit was reached: nothing more is elaborated */
-    bool checking; /* program_check: sizes are guesses */
-    bool gave_up;  /* ... and a `require` did not hold */
-    bool reads_t;  /* set when `t` is read */
+    bool stopped;          /* a limit was reached: nothing more is elaborated */
+    bool checking;         /* program_check: sizes are guesses */
+    bool gave_up;          /* ... and a `require` did not hold */
+    bool reads_t;          /* set when `t` is read */
+    bool may_draw;         /* random numbers may be drawn here */
+    const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
+    const Activation *act; /* whose text is being elaborated */
+    struct {
+        const Decl *decl;
+        uint8_t state;
+    } * pointwise; /* what is_pointwise has found out */
+    size_t n_pointwise, cap_pointwise;
     uint32_t next_slot;
     uint32_t n_functions;
     File **file;
@@ -253,7 +265,11 @@ struct Elab {
     size_t n_hypers, cap_hypers;
     ProgramData *data;
     size_t n_data, cap_data;
-    Value time; /* `t` where it means something */
+    const Binding *time;  /* `t` and its like, for expressions of the request */
+    const Expr **setting; /* one a hyper: the request's expression, once parsed */
+    size_t cap_settings;
+    ProgramData *given;
+    size_t n_given, cap_given;
     struct {
         const char *t, *n_steps, *n_warmup, *warming_up, *inf, *pi, *underscore, *real, *int_,
             *bool_, *transpose;
@@ -266,107 +282,113 @@ struct Elab {
 
 /* ---- values (elab_value.c) ---- */
 
-Value value_int(int64_t i);
-Value value_real(double r);
-Value value_bool(bool b);
-Value value_ref(Elab *e, Ref r); /* of the present frame */
-Value value_fn(FnVal *fn);
-Value value_tuple(Elab *e, uint32_t n, const Value *item); /* copies */
+Value elab_value_int(int64_t i);
+Value elab_value_real(double r);
+Value elab_value_bool(bool b);
+Value elab_value_ref(Elab *e, Ref r); /* of the present frame */
+Value elab_value_fn(FnVal *fn);
+Value elab_value_tuple(Elab *e, uint32_t n, const Value *item); /* copies */
 
-bool is_poison(Value v); /* also of tuples that hold one */
-bool is_static(Value v); /* a number known while compiling */
-bool is_number(Value v); /* static, or a node */
+bool elab_is_poison(Value v); /* also of tuples that hold one */
+bool elab_is_static(Value v); /* a number known while compiling */
+bool elab_is_number(Value v); /* static, or a node */
 /* Type of a number; a static real has the dtype of reals. */
-Type value_type(const Elab *e, Value v);
-bool is_scalar(const Elab *e, Value v);
-bool is_wide(const Elab *e, Value v);
+Type elab_value_type(const Elab *e, Value v);
+bool elab_is_scalar(const Elab *e, Value v);
+bool elab_is_wide(const Elab *e, Value v);
 
 /* "real[3]", "(int, bool)", "a function": for messages. */
-const char *type_text(const Elab *e, Type t);
-const char *value_text(const Elab *e, Value v);
-const char *dims_text(const Elab *e, Dims d);
-const char *expr_text(const Elab *e, Span span); /* as written, on one line */
+const char *elab_type_text(const Elab *e, Type t);
+const char *elab_value_text(const Elab *e, Value v);
+const char *elab_dims_text(const Elab *e, Dims d);
+const char *elab_expr_text(const Elab *e, Span span); /* as written, on one line */
 
 /* The node of number v in the present frame, in dtype d (DT_none: its own). */
-Ref ref_of(Elab *e, Value v, DType d);
+Ref elab_ref_of(Elab *e, Value v, DType d);
 /* A number in dtype d: a static one stays static where d can hold it. */
-Value convert(Elab *e, Value v, DType d);
+Value elab_convert(Elab *e, Value v, DType d);
 /* Number v in exactly type t, scalars and sizes 1 stretched; false if its shape does not fit.
  */
-bool fit(Elab *e, Value *v, Type t);
+bool elab_fit(Elab *e, Value *v, Type t);
 
 /* The numbers in v, tuples taken apart, in order; false if there are other things in it. */
-bool flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap);
+bool elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap);
 enum { MAX_LEAVES = 256 };
 /* v with its numbers replaced by `leaf`, in order. */
-Value unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n);
+Value elab_unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n);
 
 /* Makes a and b one type (int to real, scalar dtypes widened) inside their regions ra, rb. */
-bool unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode);
+bool elab_unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode);
 
 /* ---- frames, inputs, draws (elab_frame.c) ---- */
 
-Frame *frame_new(Elab *e, const char *name, Frame *outer);
-Ref import_ref(Elab *e, Frame *frame, Value v, Span span);
+Frame *elab_frame_new(Elab *e, const char *name, Frame *outer);
+Ref elab_import_ref(Elab *e, Frame *frame, Value v, Span span);
 /* The input of the entry function around; made when first asked for. */
-Value entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance);
-Value draw_value(Elab *e, Distribution dist, Type type);
-void nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index, const uint32_t *extent);
-void nest_leave(Elab *e);
+Value elab_entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance);
+Value elab_draw_value(Elab *e, Distribution dist, Type type);
+void elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index,
+                     const uint32_t *extent);
+void elab_nest_leave(Elab *e);
 
 /* ---- files and names (elab_file.c) ---- */
 
-bool load_files(Elab *e);
-File *load_std(Elab *e, const char *name);
-const Binding *find_local(const Env *env, const char *name);
+bool elab_load_files(Elab *e);
+File *elab_load_std(Elab *e, const char *name);
+const Binding *elab_find_local(const Env *env, const char *name);
 /* A declaration that `name` means in `file`; NULL if there is none. */
-const Decl *find_decl(File *file, const char *name, File **ret_file);
+const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
 /* Shape of a `data` declaration; false after an error. */
-bool data_type(Elab *e, File *file, const Decl *d, Type *ret);
-void load_all_std(Elab *e);
-Value lookup(Elab *e, const Env *env, const char *name, Span span);
-const char *near_name(Elab *e, const Env *env, const char *name);
-void bind(Elab *e, Env *env, const char *name, Value v, Span span);
-void bind_var(Elab *e, Env *env, const char *name, Value v, Span span);
-Value decl_value(Elab *e, File *file, const Decl *d);
+bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
+void elab_load_all_std(Elab *e);
+Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
+const char *elab_near_name(Elab *e, const Env *env, const char *name);
+void elab_bind(Elab *e, Env *env, const char *name, Value v, Span span);
+void elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span);
+Value elab_decl_value(Elab *e, File *file, const Decl *d);
 
 /* ---- expressions (elab_expr.c, elab_op.c, elab_index.c, elab_loop.c) ---- */
 
-Value eval(Elab *e, const Env *env, const Expr *x, Mode mode);
+Value elab_eval(Elab *e, const Env *env, const Expr *x, Mode mode);
 /* A whole number known while compiling; what: "a size", for the message. */
-bool eval_static_int(Elab *e, const Env *env, const Expr *x, const char *what, int64_t *ret);
-Value arith(Elab *e, AstOp op, Value a, Value b, Mode mode, Span span);
-Value compare(Elab *e, AstOp op, Value a, Value b, Span span);
-Value logic(Elab *e, AstOp op, Value a, Value b, Span span);
-Value negate(Elab *e, Value a, Mode mode, Span span);
-Value apply_pointwise(Elab *e, Op op, const Value *arg, unsigned n, Span span);
+bool elab_static_int(Elab *e, const Env *env, const Expr *x, const char *what, int64_t *ret);
+Value elab_arith(Elab *e, AstOp op, Value a, Value b, Mode mode, Span span);
+Value elab_compare(Elab *e, AstOp op, Value a, Value b, Span span);
+Value elab_logic(Elab *e, AstOp op, Value a, Value b, Span span);
+Value elab_negate(Elab *e, Value a, Mode mode, Span span);
+Value elab_apply_pointwise(Elab *e, Op op, const Value *arg, unsigned n, Span span);
 /* Broadcasts numbers to one shape, in dtype d; false after an error. */
-bool align(Elab *e, Value *arg, unsigned n, Span span);
-Value eval_index(Elab *e, const Env *env, Value base, const Expr *x, Mode mode);
-Value index_value(Elab *e, Value base, uint32_t n, const Value *index, Span span);
-Value assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *index, Value v,
-                   Span span, bool *ret_owned);
-Value eval_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode);
-Value eval_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
+bool elab_align(Elab *e, Value *arg, unsigned n, Span span);
+Value elab_index(Elab *e, const Env *env, Value base, const Expr *x, Mode mode);
+Value elab_index_value(Elab *e, Value base, uint32_t n, const Value *index, Span span);
+Value elab_assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *index,
+                        Value v, Span span, bool *ret_owned);
+Value elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode);
+Value elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
                      Mode mode);
-Value call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode);
-Value choose(Elab *e, Value condition, Value a, Value b, Span span);
-Value eval_if(Elab *e, const Env *env, const Expr *x, Mode mode);
+Value elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode);
+Value elab_choose(Elab *e, Value condition, Value a, Value b, Span span);
+Value elab_if(Elab *e, const Env *env, const Expr *x, Mode mode);
 /* Ends two regions begun one after the other with what they give; the `if` of them. */
-Value join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise,
-                   Value b, Mode mode, Span span);
+Value elab_join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise,
+                        Value b, Mode mode, Span span);
 
 /* ---- calls (elab_call.c, elab_static.c) ---- */
 
-Value call_fn(Elab *e, FnVal *fn, const Call *call, Mode mode);
-Value eval_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped_span,
+Value elab_call_fn(Elab *e, FnVal *fn, const Call *call, Mode mode);
+Value elab_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped_span,
                 Mode mode);
-Value with_statics(Elab *e, const Env *env, FnVal *fn, const Expr *x);
-Mode arg_mode(Mode mode);
-bool is_pointwise(Elab *e, const FnVal *fn);
-Value call_derived(Elab *e, FnVal *fn, const Call *call, Mode mode);
-const Value *named_arg(const Call *call, const char *name);
-bool push_depth(Elab *e, Span span);
+Value elab_with_statics(Elab *e, const Env *env, FnVal *fn, const Expr *x);
+Mode elab_arg_mode(Mode mode);
+/* Is the function one of numbers, made of elementwise operations alone? */
+bool elab_is_pointwise(Elab *e, File *file, const Decl *d);
+/* Does it take and give numbers alone, so that it lifts over arrays? */
+bool elab_is_liftable(const Decl *d);
+/* Closures outlive the call that made them, so activations live in the arena. */
+const Activation *elab_enter_text(Elab *e, const Decl *d, const Activation *caller, Span call);
+Value elab_call_derived(Elab *e, FnVal *fn, const Call *call, Mode mode);
+const Value *elab_named_arg(const Call *call, const char *name);
+bool elab_push_depth(Elab *e, Span span);
 
 /* Static parameters being found. */
 typedef struct Solve {
@@ -375,28 +397,30 @@ typedef struct Solve {
     Span span;
     bool failed;
 } Solve;
-void solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span);
-void solve_match(Elab *e, Solve *s, const AstType *type, Dims actual, Span span,
-                 const char *what);
-void solve_end(Elab *e, Solve *s, Env *env);
-bool type_of(Elab *e, const Env *env, const AstType *t, Type *ret);
-bool dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret);
-bool is_scalar_type(const AstType *t);
-bool is_value_type(const AstType *t); /* of numbers: not functions, not tuples */
+void elab_solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span);
+void elab_solve_match(Elab *e, Solve *s, const AstType *type, Dims actual, Span span,
+                      const char *what);
+void elab_solve_end(Elab *e, Solve *s, Env *env);
+bool elab_type_of(Elab *e, const Env *env, const AstType *t, Type *ret);
+bool elab_dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret);
+bool elab_is_scalar_type(const AstType *t);
+bool elab_is_value_type(const AstType *t); /* of numbers: not functions, not tuples */
 /* Converts an argument, default or result to its declared type. */
-Value coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what);
+Value elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span,
+                  const char *what);
 
 /* ---- bodies (elab_stmt.c, elab_network.c) ---- */
 
-Value run_body(Elab *e, Env *env, const Body *body, Mode mode);
-void run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
-Value bind_param(Elab *e, Env *env, const Stmt *s);
-void bind_layer(Elab *e, Env *env, const Stmt *s);
+Value elab_run_body(Elab *e, Env *env, const Body *body, Mode mode);
+void elab_run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
+Value elab_bind_param(Elab *e, Env *env, const Stmt *s);
+void elab_bind_layer(Elab *e, Env *env, const Stmt *s);
 /* Evaluates `~ x` or `= x` as an array of type t. */
-Value initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type t, Span span);
-bool uses_list(Elab *e, const Env *env, const Body *body);
+Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type t,
+                   Span span);
+bool elab_uses_list(Elab *e, const Env *env, const Body *body);
 /* Interval of an int expression over the names in env; false if unknown. */
-bool interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
+bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
 /* ---- builtins (elab_builtin.c) ---- */
 
@@ -411,21 +435,31 @@ typedef struct Builtin {
     bool folds;        /* takes `for ...:` as an argument */
     const char *named; /* arguments by name, separated by spaces */
 } Builtin;
-const Builtin *find_builtin(const char *name);
-const Builtin *builtin_table(size_t *ret_n);
-const char *builtin_names(void);
+const Builtin *elab_find_builtin(const char *name);
+const Builtin *elab_builtin_table(size_t *ret_n);
+const char *elab_builtin_names(void);
 
-/* ---- entry functions (elab_entry.c, elab_sampler.c) ---- */
+/* ---- entry functions (elab_entry.c, elab_hyper.c, elab_sampler.c) ---- */
 
 /* The value of a parameter that the call leaves out; NO_VALUE if it has no default. */
-Value default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
-const char *hyper_doc(const Param *p);
-void range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
-              bool *low_open, bool *high_open);
-void build_sampler(Elab *e, FnVal *energy, FnVal *sampler, Type x);
-Value start_x(Elab *e, FnVal *energy, Type x);
-bool prepare_elab(Elab *e, const ElabRequest *request, Program *program);
-FnVal *fn_of_decl(Elab *e, File *file, const Decl *d);
-Env file_env(File *file);
+Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
+/* A hyperparameter of this run: an input, or what the request or the default says. */
+Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p);
+void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
+                   bool *low_open, bool *high_open);
+const Expr *elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix);
+/* Binds `t` and its like: to inputs in a step, to zeros elsewhere. */
+void elab_bind_time(Elab *e, bool step);
+/* Gives an entry function its results. */
+void elab_end_entry(Elab *e, uint32_t n, const Ref *r, const Output *output);
+bool elab_build_sampler(Elab *e, FnVal *energy, FnVal *sampler, Type x);
+/* Static parameters of a function whose arguments are not at hand. */
+void elab_bind_statics(Elab *e, FnVal *fn, Env *env);
+bool elab_is_state_param(const Param *p);
+Elab *elab_new(const ElabRequest *request, Program *program);
+FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
+Env elab_file_env(File *file);
+/* The file that declares it: the main file, those it imports, else any of the library. */
+File *elab_declared_in(Elab *e, const char *name);
 
 #endif

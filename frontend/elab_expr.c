@@ -20,7 +20,7 @@ stop(Elab *e, Span span)
 }
 
 bool
-push_depth(Elab *e, Span span)
+elab_push_depth(Elab *e, Span span)
 {
     if (e->stopped)
         return false;
@@ -38,7 +38,7 @@ push_depth(Elab *e, Span span)
 }
 
 Mode
-arg_mode(Mode mode)
+elab_arg_mode(Mode mode)
 {
     return mode == MODE_step ? MODE_step : MODE_term;
 }
@@ -48,10 +48,10 @@ arg_mode(Mode mode)
 static DType
 element_dtype(const Elab *e, const Value *v, uint32_t n)
 {
-    DType d = (DType)value_type(e, v[0]).dtype;
+    DType d = (DType)elab_value_type(e, v[0]).dtype;
 
     for (uint32_t i = 1; i < n; i++) {
-        DType other = (DType)value_type(e, v[i]).dtype;
+        DType other = (DType)elab_value_type(e, v[i]).dtype;
         if (other == d)
             continue;
         if (d == DT_bool || other == DT_bool)
@@ -83,16 +83,18 @@ static Value
 stack_values(Elab *e, const Value *v, uint32_t n, Span span)
 {
     DType d = element_dtype(e, v, n);
-    Type part = type_with(value_type(e, v[0]), d), row = part, whole;
+    Type part = type_with(elab_value_type(e, v[0]), d), row = part, whole;
     Ref *item = arena_array(e->arena, Ref, n);
     bool constant = true;
 
     if (d == DT_none || part.rank == MAX_RANK)
-        return FAIL(e, elab_array, span, value_text(e, v[0]), value_text(e, v[n - 1]));
+        return FAIL(e, elab_array, span, elab_value_text(e, v[0]),
+                    elab_value_text(e, v[n - 1]));
     for (uint32_t i = 0; i < n; i++) {
-        if (!type_same_shape(value_type(e, v[i]), part))
-            return FAIL(e, elab_array, span, value_text(e, v[0]), value_text(e, v[i]));
-        item[i] = ref_of(e, v[i], d);
+        if (!type_same_shape(elab_value_type(e, v[i]), part))
+            return FAIL(e, elab_array, span, elab_value_text(e, v[0]),
+                        elab_value_text(e, v[i]));
+        item[i] = elab_ref_of(e, v[i], d);
         constant &= is_constant(e, item[i]);
     }
     row.rank++;
@@ -102,12 +104,12 @@ stack_values(Elab *e, const Value *v, uint32_t n, Span span)
     whole = row;
     whole.dim[0] = n;
     if (type_size(whole) > IR_MAX_ELEMENTS)
-        return FAIL(e, elab_too_large, span, type_text(e, whole));
+        return FAIL(e, elab_too_large, span, elab_type_text(e, whole));
     if (constant)
-        return value_ref(e, constant_array(e, part, whole, item, n));
+        return elab_value_ref(e, constant_array(e, part, whole, item, n));
     for (uint32_t i = 0; i < n; i++)
         item[i] = ir_reshape(&e->frame->b, item[i], row);
-    return value_ref(e, ir_concat(&e->frame->b, n, item, 0));
+    return elab_value_ref(e, ir_concat(&e->frame->b, n, item, 0));
 }
 
 static Value
@@ -116,12 +118,12 @@ eval_array(Elab *e, const Env *env, const Expr *x, Mode mode)
     Value *v = arena_array(e->arena, Value, x->n_args);
 
     for (uint32_t i = 0; i < x->n_args; i++)
-        v[i] = eval(e, env, x->args[i]->value, arg_mode(mode));
+        v[i] = elab_eval(e, env, x->args[i]->value, elab_arg_mode(mode));
     for (uint32_t i = 0; i < x->n_args; i++) {
-        if (is_poison(v[i]))
+        if (elab_is_poison(v[i]))
             return POISON;
-        if (!is_number(v[i]))
-            return FAIL(e, elab_element, x->args[i]->span, value_text(e, v[i]));
+        if (!elab_is_number(v[i]))
+            return FAIL(e, elab_element, x->args[i]->span, elab_value_text(e, v[i]));
     }
     e->frame->b.span = x->span;
     return stack_values(e, v, x->n_args, x->span);
@@ -133,8 +135,8 @@ eval_tuple(Elab *e, const Env *env, const Expr *x, Mode mode)
     Value *v = arena_array(e->arena, Value, x->n_args);
 
     for (uint32_t i = 0; i < x->n_args; i++)
-        v[i] = eval(e, env, x->args[i]->value, arg_mode(mode));
-    return value_tuple(e, x->n_args, v);
+        v[i] = elab_eval(e, env, x->args[i]->value, elab_arg_mode(mode));
+    return elab_value_tuple(e, x->n_args, v);
 }
 
 /* ---- members ---- */
@@ -142,31 +144,31 @@ eval_tuple(Elab *e, const Env *env, const Expr *x, Mode mode)
 static Value
 transpose_last(Elab *e, Value v, Span span)
 {
-    Type t = value_type(e, v);
+    Type t = elab_value_type(e, v);
     int64_t perm[MAX_RANK];
 
     if (t.rank < 2)
-        return FAIL(e, elab_transpose, span, value_text(e, v));
+        return FAIL(e, elab_transpose, span, elab_value_text(e, v));
     for (unsigned i = 0; i < t.rank; i++)
         perm[i] = i;
     perm[t.rank - 1] = t.rank - 2;
     perm[t.rank - 2] = t.rank - 1;
     e->frame->b.span = span;
-    return value_ref(e, ir_transpose(&e->frame->b, ref_of(e, v, DT_none), perm));
+    return elab_value_ref(e, ir_transpose(&e->frame->b, elab_ref_of(e, v, DT_none), perm));
 }
 
 static Value
 eval_member(Elab *e, const Env *env, const Expr *x)
 {
-    Value v = eval(e, env, x->left, MODE_term);
+    Value v = elab_eval(e, env, x->left, MODE_term);
 
-    if (is_poison(v))
+    if (elab_is_poison(v))
         return POISON;
-    if (is_number(v) && x->name == e->word.transpose)
+    if (elab_is_number(v) && x->name == e->word.transpose)
         return transpose_last(e, v, x->span);
     if (v.kind == VAL_fn)
         return FAIL(e, unsupported, x->span, "a member of a network or sampler");
-    Diag *d = complain(e, elab_no_member, x->at, value_text(e, v), x->name);
+    Diag *d = complain(e, elab_no_member, x->at, elab_value_text(e, v), x->name);
     diag_help(e->diags, d, "'.T' transposes an array");
     return POISON;
 }
@@ -186,13 +188,14 @@ select_leaves(Elab *e, Value condition, Value a, Value b)
     uint32_t n = 0, m = 0, k = 0;
     Builder *to = &e->frame->b;
 
-    flatten(e, a, x, &n, MAX_LEAVES);
-    flatten(e, b, y, &m, MAX_LEAVES);
+    elab_flatten(e, a, x, &n, MAX_LEAVES);
+    elab_flatten(e, b, y, &m, MAX_LEAVES);
     for (uint32_t i = 0; i < n; i++)
-        if (!(is_static(x[i]) && is_static(y[i])))
-            x[i] = value_ref(e, ir_select(to, ref_of(e, condition, DT_bool),
-                                          ref_of(e, x[i], DT_none), ref_of(e, y[i], DT_none)));
-    return unflatten(e, a, x, &k);
+        if (!(elab_is_static(x[i]) && elab_is_static(y[i])))
+            x[i] = elab_value_ref(e, ir_select(to, elab_ref_of(e, condition, DT_bool),
+                                               elab_ref_of(e, x[i], DT_none),
+                                               elab_ref_of(e, y[i], DT_none)));
+    return elab_unflatten(e, a, x, &k);
 }
 
 static void
@@ -204,7 +207,7 @@ yield_leaves(Elab *e, RegionId region, const Value *v, uint32_t n)
 
     b->region = region;
     for (uint32_t i = 0; i < n; i++)
-        r[i] = ref_of(e, v[i], DT_none);
+        r[i] = elab_ref_of(e, v[i], DT_none);
     ir_yield(b, n, r);
     b->region = back;
 }
@@ -216,21 +219,21 @@ build_if(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise, V
     uint32_t n = 0, m = 0, k = 0;
     Builder *to = &e->frame->b;
 
-    flatten(e, a, x, &n, MAX_LEAVES);
-    flatten(e, b, y, &m, MAX_LEAVES);
+    elab_flatten(e, a, x, &n, MAX_LEAVES);
+    elab_flatten(e, b, y, &m, MAX_LEAVES);
     yield_leaves(e, then, x, n);
     yield_leaves(e, otherwise, y, n);
-    Ref node = ir_if(to, ref_of(e, condition, DT_bool), then, otherwise);
+    Ref node = ir_if(to, elab_ref_of(e, condition, DT_bool), then, otherwise);
     for (uint32_t i = 0; i < n; i++)
-        if (!(is_static(x[i]) && is_static(y[i])))
-            x[i] = value_ref(e, n == 1 ? node : ir_get(to, node, i));
-    return unflatten(e, a, x, &k);
+        if (!(elab_is_static(x[i]) && elab_is_static(y[i])))
+            x[i] = elab_value_ref(e, ir_get(to, node, i));
+    return elab_unflatten(e, a, x, &k);
 }
 
 /* Branches that compute nothing leave no regions behind. */
 Value
-join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise, Value b,
-             Mode mode, Span span)
+elab_join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise, Value b,
+                  Mode mode, Span span)
 {
     Function *f = e->frame->b.function;
     bool empty = is_empty(e, then) && is_empty(e, otherwise) && otherwise == then + 1 &&
@@ -240,15 +243,15 @@ join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwis
     uint32_t n = 0;
 
     e->frame->b.span = span;
-    if (is_poison(a) || is_poison(b))
+    if (elab_is_poison(a) || elab_is_poison(b))
         return POISON;
     if (a.kind == VAL_fn && b.kind == VAL_fn && a.fn == b.fn)
         return a;
     if (a.kind == VAL_fn || b.kind == VAL_fn)
         return FAIL(e, elab_choose_fn, span);
-    if (!flatten(e, a, leaf, &n, MAX_LEAVES) ||
-        !unify(e, &a, empty ? here : then, &b, empty ? here : otherwise, mode))
-        return FAIL(e, elab_branches, span, value_text(e, a), value_text(e, b));
+    if (!elab_flatten(e, a, leaf, &n, MAX_LEAVES) ||
+        !elab_unify(e, &a, empty ? here : then, &b, empty ? here : otherwise, mode))
+        return FAIL(e, elab_branches, span, elab_value_text(e, a), elab_value_text(e, b));
     if (n == 0)
         return a;
     if (!empty)
@@ -261,28 +264,28 @@ static Value
 eval_branch(Elab *e, const Env *env, const Body *body, Mode mode)
 {
     Env inner = *env;
-    return run_body(e, &inner, body, mode);
+    return elab_run_body(e, &inner, body, mode);
 }
 
 Value
-eval_if(Elab *e, const Env *env, const Expr *x, Mode mode)
+elab_if(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
-    Value c = eval(e, env, x->left, arg_mode(mode));
+    Value c = elab_eval(e, env, x->left, elab_arg_mode(mode));
     Builder *b = &e->frame->b;
 
-    if (is_poison(c))
+    if (elab_is_poison(c))
         return POISON;
     if (c.kind == VAL_bool)
         return eval_branch(e, env, c.b ? x->body : x->other, mode);
-    if (!is_number(c) || !type_eq(value_type(e, c), type_scalar(DT_bool)))
-        return FAIL(e, elab_condition, x->left->span, value_text(e, c));
+    if (!elab_is_number(c) || !type_eq(elab_value_type(e, c), type_scalar(DT_bool)))
+        return FAIL(e, elab_condition, x->left->span, elab_value_text(e, c));
     RegionId then = region_begin(b);
     Value yes = eval_branch(e, env, x->body, mode);
     region_end(b);
     RegionId otherwise = region_begin(b);
     Value no = eval_branch(e, env, x->other, mode);
     region_end(b);
-    return join_regions(e, c, then, yes, otherwise, no, mode, x->span);
+    return elab_join_regions(e, c, then, yes, otherwise, no, mode, x->span);
 }
 
 /* ---- operators ---- */
@@ -294,22 +297,22 @@ matrix_product(Elab *e, Value a, Value b, Span span)
     char spec[40], x[12] = "", y[12] = "", out[12] = "";
     unsigned batch, n = 0;
 
-    if (is_poison(a) || is_poison(b))
+    if (elab_is_poison(a) || elab_is_poison(b))
         return POISON;
-    ta = value_type(e, a);
-    tb = value_type(e, b);
-    if (!is_number(a) || !is_number(b) || ta.rank == 0 || tb.rank == 0 ||
+    ta = elab_value_type(e, a);
+    tb = elab_value_type(e, b);
+    if (!elab_is_number(a) || !elab_is_number(b) || ta.rank == 0 || tb.rank == 0 ||
         ta.dtype == DT_bool || tb.dtype == DT_bool)
         return FAIL(e, elab_operand, span, "@", "arrays",
-                    value_text(e, ta.rank == 0 ? a : b));
+                    elab_value_text(e, ta.rank == 0 ? a : b));
     unsigned inner_b = tb.rank == 1 ? 0 : tb.rank - 2u;
     if (ta.dim[ta.rank - 1] != tb.dim[inner_b])
-        return FAIL(e, elab_product, span, value_text(e, a), value_text(e, b));
+        return FAIL(e, elab_product, span, elab_value_text(e, a), elab_value_text(e, b));
     unsigned batch_a = ta.rank > 2 ? ta.rank - 2u : 0, batch_b = tb.rank > 2 ? tb.rank - 2u : 0;
     batch = batch_a > batch_b ? batch_a : batch_b;
     for (unsigned i = 0; i < batch_a && i < batch_b; i++)
         if (ta.dim[batch_a - 1 - i] != tb.dim[batch_b - 1 - i])
-            return FAIL(e, elab_product, span, value_text(e, a), value_text(e, b));
+            return FAIL(e, elab_product, span, elab_value_text(e, a), elab_value_text(e, b));
     for (unsigned i = 0; i < batch; i++) {
         char c = (char)('a' + i), text[2] = {c, 0};
         if (i >= batch - batch_a)
@@ -323,38 +326,39 @@ matrix_product(Elab *e, Value a, Value b, Span span)
     strcat(out, ta.rank > 1 ? "y" : "");
     strcat(out, tb.rank > 1 ? "w" : "");
     if (strlen(out) > MAX_RANK)
-        return FAIL(e, elab_product, span, value_text(e, a), value_text(e, b));
+        return FAIL(e, elab_product, span, elab_value_text(e, a), elab_value_text(e, b));
     strcat(strcat(strcat(strcat(strcpy(spec, x), ","), y), "->"), out);
     DType d = ta.dtype == DT_f64 || tb.dtype == DT_f64 ? DT_f64 : e->real;
     e->frame->b.span = span;
-    return value_ref(e, ir_contract(&e->frame->b, spec, ref_of(e, a, d), ref_of(e, b, d), NO_REF));
+    return elab_value_ref(
+        e, ir_contract(&e->frame->b, spec, elab_ref_of(e, a, d), elab_ref_of(e, b, d), NO_REF));
 }
 
 static Value
 eval_pipe(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
-    Value left = eval(e, env, x->left, arg_mode(mode));
+    Value left = elab_eval(e, env, x->left, elab_arg_mode(mode));
 
     if (x->right->kind == EXPR_CALL && !x->right->parens)
-        return eval_call(e, env, x->right, &left, x->left->span, mode);
-    Value f = eval(e, env, x->right, mode);
+        return elab_call(e, env, x->right, &left, x->left->span, mode);
+    Value f = elab_eval(e, env, x->right, mode);
     Call call = {.span = x->span, .arg = &left, .arg_span = &x->left->span, .n = 1};
-    if (is_poison(f) || is_poison(left))
+    if (elab_is_poison(f) || elab_is_poison(left))
         return POISON;
     if (f.kind != VAL_fn)
-        return FAIL(e, elab_not_function, x->right->span, value_text(e, f));
-    return call_fn(e, f.fn, &call, mode);
+        return FAIL(e, elab_not_function, x->right->span, elab_value_text(e, f));
+    return elab_call_fn(e, f.fn, &call, mode);
 }
 
 static Value
 eval_logic(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
-    Value a = eval(e, env, x->left, arg_mode(mode));
+    Value a = elab_eval(e, env, x->left, elab_arg_mode(mode));
 
     if (a.kind == VAL_bool && a.b == (x->op == AST_OP_OR))
         return a;
-    Value b = eval(e, env, x->right, arg_mode(mode));
-    return logic(e, x->op, a, b, x->span);
+    Value b = elab_eval(e, env, x->right, elab_arg_mode(mode));
+    return elab_logic(e, x->op, a, b, x->span);
 }
 
 static Value
@@ -362,13 +366,13 @@ eval_binary(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     bool linear = x->op == AST_OP_ADD || x->op == AST_OP_SUB || x->op == AST_OP_MUL ||
                   x->op == AST_OP_DIV;
-    Mode inner = linear ? mode : arg_mode(mode);
+    Mode inner = linear ? mode : elab_arg_mode(mode);
 
     if (x->op == AST_OP_PIPE)
         return eval_pipe(e, env, x, mode);
     if (x->op == AST_OP_AND || x->op == AST_OP_OR)
         return eval_logic(e, env, x, mode);
-    Value a = eval(e, env, x->left, inner), b = eval(e, env, x->right, inner);
+    Value a = elab_eval(e, env, x->left, inner), b = elab_eval(e, env, x->right, inner);
     switch (x->op) {
     case AST_OP_AT: return matrix_product(e, a, b, x->span);
     case AST_OP_EQ:
@@ -376,8 +380,8 @@ eval_binary(Elab *e, const Env *env, const Expr *x, Mode mode)
     case AST_OP_LT:
     case AST_OP_LE:
     case AST_OP_GT:
-    case AST_OP_GE: return compare(e, x->op, a, b, x->span);
-    default: return arith(e, x->op, a, b, mode, x->span);
+    case AST_OP_GE: return elab_compare(e, x->op, a, b, x->span);
+    default: return elab_arith(e, x->op, a, b, mode, x->span);
     }
 }
 
@@ -385,16 +389,16 @@ static Value
 eval_unary(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     if (x->op == AST_OP_NEG)
-        return negate(e, eval(e, env, x->left, mode), mode, x->span);
-    Value v = eval(e, env, x->left, arg_mode(mode));
-    if (is_poison(v))
+        return elab_negate(e, elab_eval(e, env, x->left, mode), mode, x->span);
+    Value v = elab_eval(e, env, x->left, elab_arg_mode(mode));
+    if (elab_is_poison(v))
         return POISON;
-    if (!is_number(v) || value_type(e, v).dtype != DT_bool)
-        return FAIL(e, elab_operand, x->span, "not", "bool", value_text(e, v));
+    if (!elab_is_number(v) || elab_value_type(e, v).dtype != DT_bool)
+        return FAIL(e, elab_operand, x->span, "not", "bool", elab_value_text(e, v));
     if (v.kind == VAL_bool)
-        return value_bool(!v.b);
+        return elab_value_bool(!v.b);
     e->frame->b.span = x->span;
-    return value_ref(e, ir_not(&e->frame->b, ref_of(e, v, DT_bool)));
+    return elab_value_ref(e, ir_not(&e->frame->b, elab_ref_of(e, v, DT_bool)));
 }
 
 static Value
@@ -405,27 +409,27 @@ eval_lambda(Elab *e, const Env *env, const Expr *x)
     fn->kind = FN_lambda;
     fn->env = *env;
     fn->lambda = x;
-    return value_fn(fn);
+    return elab_value_fn(fn);
 }
 
 static Value
 eval_indexed(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
-    Value base = eval(e, env, x->left, MODE_term);
+    Value base = elab_eval(e, env, x->left, MODE_term);
 
-    if (is_poison(base))
+    if (elab_is_poison(base))
         return POISON;
     if (base.kind == VAL_fn)
-        return with_statics(e, env, base.fn, x);
-    return eval_index(e, env, base, x, arg_mode(mode));
+        return elab_with_statics(e, env, base.fn, x);
+    return elab_index(e, env, base, x, elab_arg_mode(mode));
 }
 
 static Value
 eval_pack(Elab *e, const Env *env, const Expr *x)
 {
-    Value v = lookup(e, env, x->name, x->span);
+    Value v = elab_lookup(e, env, x->name, x->span);
 
-    if (!is_poison(v) && v.kind != VAL_shape)
+    if (!elab_is_poison(v) && v.kind != VAL_shape)
         return FAIL(e, elab_not_shape, x->span, x->name);
     return v;
 }
@@ -434,13 +438,13 @@ static Value
 eval_kind(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     switch (x->kind) {
-    case EXPR_NAME: return lookup(e, env, x->name, x->span);
-    case EXPR_INT: return value_int(x->integer);
-    case EXPR_REAL: return value_real(x->real);
-    case EXPR_BOOL: return value_bool(x->boolean);
+    case EXPR_NAME: return elab_lookup(e, env, x->name, x->span);
+    case EXPR_INT: return elab_value_int(x->integer);
+    case EXPR_REAL: return elab_value_real(x->real);
+    case EXPR_BOOL: return elab_value_bool(x->boolean);
     case EXPR_UNARY: return eval_unary(e, env, x, mode);
     case EXPR_BINARY: return eval_binary(e, env, x, mode);
-    case EXPR_CALL: return eval_call(e, env, x, NULL, x->span, mode);
+    case EXPR_CALL: return elab_call(e, env, x, NULL, x->span, mode);
     case EXPR_INDEX: return eval_indexed(e, env, x, mode);
     case EXPR_MEMBER: return eval_member(e, env, x);
     case EXPR_TUPLE: return eval_tuple(e, env, x, mode);
@@ -448,8 +452,8 @@ eval_kind(Elab *e, const Env *env, const Expr *x, Mode mode)
     case EXPR_FOR:
         if (x->reduces)
             return FAIL(e, elab_reduction_place, x->span);
-        return eval_comprehension(e, env, x, arg_mode(mode));
-    case EXPR_IF: return eval_if(e, env, x, mode);
+        return elab_comprehension(e, env, x, elab_arg_mode(mode));
+    case EXPR_IF: return elab_if(e, env, x, mode);
     case EXPR_LAMBDA: return eval_lambda(e, env, x);
     case EXPR_PACK: return eval_pack(e, env, x);
     case EXPR_STRING: return FAIL(e, elab_string, x->span);
@@ -458,9 +462,9 @@ eval_kind(Elab *e, const Env *env, const Expr *x, Mode mode)
 }
 
 Value
-eval(Elab *e, const Env *env, const Expr *x, Mode mode)
+elab_eval(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
-    if (!push_depth(e, x->span))
+    if (!elab_push_depth(e, x->span))
         return POISON;
     Value v = eval_kind(e, env, x, mode);
     e->depth--;
@@ -468,15 +472,15 @@ eval(Elab *e, const Env *env, const Expr *x, Mode mode)
 }
 
 bool
-eval_static_int(Elab *e, const Env *env, const Expr *x, const char *what, int64_t *ret)
+elab_static_int(Elab *e, const Env *env, const Expr *x, const char *what, int64_t *ret)
 {
-    Value v = eval(e, env, x, MODE_term);
+    Value v = elab_eval(e, env, x, MODE_term);
 
     if (v.kind == VAL_int) {
         *ret = v.i;
         return true;
     }
-    if (!is_poison(v))
-        complain(e, elab_not_static, x->span, what, value_text(e, v));
+    if (!elab_is_poison(v))
+        complain(e, elab_not_static, x->span, what, elab_value_text(e, v));
     return false;
 }

@@ -53,8 +53,8 @@ load_source(Elab *e, uint32_t source, bool std)
     f->name = source_get(rq->sources, source)->name;
     f->std = std;
     f->loading = true;
-    e->file =
-        arena_grow(e->arena, e->file, e->n_files, &e->cap_files, e->n_files + 1, sizeof(File *));
+    e->file = arena_grow(e->arena, e->file, e->n_files, &e->cap_files, e->n_files + 1,
+                         sizeof(File *));
     e->file[e->n_files++] = f;
     f->ast = syntax_parse(e->arena, rq->names, rq->sources, source, e->diags);
     f->decl = arena_alloc(e->arena, f->ast->n_decls + 1, sizeof *f->decl);
@@ -72,7 +72,7 @@ load_source(Elab *e, uint32_t source, bool std)
 }
 
 File *
-load_std(Elab *e, const char *name)
+elab_load_std(Elab *e, const char *name)
 {
     const char *full = arena_printf(e->arena, "std/%s", name);
     File *known = find_file(e, full);
@@ -87,10 +87,10 @@ load_std(Elab *e, const char *name)
 }
 
 void
-load_all_std(Elab *e)
+elab_load_all_std(Elab *e)
 {
     for (size_t i = 0; i < n_std_files; i++)
-        load_std(e, std_file[i].name);
+        elab_load_std(e, std_file[i].name);
 }
 
 static File *
@@ -163,7 +163,7 @@ load_import(Elab *e, File *from, const Decl *d)
         return NULL;
     }
     if (strncmp(d->text, "std/", 4) == 0) {
-        f = load_std(e, d->text + 4);
+        f = elab_load_std(e, d->text + 4);
         f = f ? f : unknown_std(e, d, d->text + 4);
     } else {
         f = load_relative(e, from, d);
@@ -176,18 +176,18 @@ load_import(Elab *e, File *from, const Decl *d)
 }
 
 bool
-load_files(Elab *e)
+elab_load_files(Elab *e)
 {
-    e->prelude = load_std(e, "prelude");
+    e->prelude = elab_load_std(e, "prelude");
     if (e->request->file)
         e->main = load_source(e, e->request->file, false);
     else
-        load_all_std(e);
+        elab_load_all_std(e);
     return e->diags->errors == 0;
 }
 
 Env
-file_env(File *file)
+elab_file_env(File *file)
 {
     return (Env){.file = file};
 }
@@ -266,14 +266,14 @@ dim_value(Elab *e, File *f, const Decl *d, const char *name)
 {
     size_file(e, f);
     int64_t *size = dim_slot(f, name);
-    return size ? value_int(*size) : FAIL(e, elab_no_data, d->name_span, d->name, d->name);
+    return size ? elab_value_int(*size) : FAIL(e, elab_no_data, d->name_span, d->name, d->name);
 }
 
 bool
-data_type(Elab *e, File *f, const Decl *d, Type *ret)
+elab_data_type(Elab *e, File *f, const Decl *d, Type *ret)
 {
     const ProgramShape *shape = given_shape(e, d->name);
-    Env env = file_env(f);
+    Env env = elab_file_env(f);
 
     size_file(e, f);
     if (!shape && !e->checking) {
@@ -283,17 +283,17 @@ data_type(Elab *e, File *f, const Decl *d, Type *ret)
     if (shape && shape->type.rank != d->type->n_dims) {
         Dims have = {.rank = shape->type.rank};
         memcpy(have.dim, shape->type.dim, sizeof have.dim);
-        complain(e, elab_data_shape, d->name_span, d->name, expr_text(e, d->type->span),
-                 dims_text(e, have));
+        complain(e, elab_data_shape, d->name_span, d->name, elab_expr_text(e, d->type->span),
+                 elab_dims_text(e, have));
         return false;
     }
-    if (!type_of(e, &env, d->type, ret))
+    if (!elab_type_of(e, &env, d->type, ret))
         return false;
     if (shape && !type_same_shape(shape->type, *ret)) {
         Dims have = {.rank = shape->type.rank};
         memcpy(have.dim, shape->type.dim, sizeof have.dim);
-        complain(e, elab_data_shape, d->name_span, d->name, type_text(e, *ret),
-                 dims_text(e, have));
+        complain(e, elab_data_shape, d->name_span, d->name, elab_type_text(e, *ret),
+                 elab_dims_text(e, have));
         return false;
     }
     return true;
@@ -302,15 +302,16 @@ data_type(Elab *e, File *f, const Decl *d, Type *ret)
 static void
 note_data(Elab *e, File *f, const Decl *d, Type t)
 {
-    Env env = file_env(f);
+    Env env = elab_file_env(f);
     ProgramData data = {.name = d->name, .type = t, .doc = d->doc};
 
     for (size_t i = 0; i < e->n_data; i++)
         if (strcmp(e->data[i].name, d->name) == 0)
             return;
-    range_of(e, &env, d->type->range, &data.low, &data.high, &data.low_open, &data.high_open);
-    e->data = arena_grow(e->arena, e->data, e->n_data, &e->cap_data, e->n_data + 1,
-                         sizeof *e->data);
+    elab_range_of(e, &env, d->type->range, &data.low, &data.high, &data.low_open,
+                  &data.high_open);
+    e->data =
+        arena_grow(e->arena, e->data, e->n_data, &e->cap_data, e->n_data + 1, sizeof *e->data);
     e->data[e->n_data++] = data;
 }
 
@@ -319,17 +320,17 @@ data_value(Elab *e, File *f, const Decl *d)
 {
     Type t;
 
-    if (!data_type(e, f, d, &t))
+    if (!elab_data_type(e, f, d, &t))
         return POISON;
     note_data(e, f, d, t);
-    Value v = entry_input(e, INPUT_data, d->name, t, VARY_uniform);
+    Value v = elab_entry_input(e, INPUT_data, d->name, t, VARY_uniform);
     return v;
 }
 
 /* ---- names ---- */
 
 const Binding *
-find_local(const Env *env, const char *name)
+elab_find_local(const Env *env, const char *name)
 {
     for (const Binding *b = env->local; b; b = b->next)
         if (b->name == name)
@@ -358,7 +359,7 @@ declaring_file(const Elab *e, File *f, const char *name)
 }
 
 const Decl *
-find_decl(File *file, const char *name, File **ret_file)
+elab_find_decl(File *file, const char *name, File **ret_file)
 {
     int i = own_decl(file, name);
 
@@ -371,7 +372,7 @@ find_decl(File *file, const char *name, File **ret_file)
 }
 
 FnVal *
-fn_of_decl(Elab *e, File *file, const Decl *d)
+elab_fn_of_decl(Elab *e, File *file, const Decl *d)
 {
     int i = own_decl(file, d->name);
     FnVal **known = i >= 0 ? &file->decl[i].fn : NULL;
@@ -381,7 +382,7 @@ fn_of_decl(Elab *e, File *file, const Decl *d)
     FnVal *fn = arena_new(e->arena, FnVal);
     fn->kind = FN_decl;
     fn->decl = d;
-    fn->env = file_env(file);
+    fn->env = elab_file_env(file);
     fn->once = true;
     if (known)
         *known = fn;
@@ -392,33 +393,33 @@ static Value
 const_value(Elab *e, File *file, const Decl *d)
 {
     int i = own_decl(file, d->name);
-    Env env = file_env(file);
+    Env env = elab_file_env(file);
 
     if (file->decl[i].busy)
         return FAIL(e, elab_const_cycle, d->name_span, d->name);
     file->decl[i].busy = true;
-    Value v = eval(e, &env, d->value, MODE_term);
+    Value v = elab_eval(e, &env, d->value, MODE_term);
     if (d->type)
-        v = coerce(e, &env, v, d->type, d->value->span, d->name);
+        v = elab_coerce(e, &env, v, d->type, d->value->span, d->name);
     file->decl[i].busy = false;
     return v;
 }
 
 Value
-decl_value(Elab *e, File *file, const Decl *d)
+elab_decl_value(Elab *e, File *file, const Decl *d)
 {
     if (d->kind == DECL_CONST)
         return const_value(e, file, d);
     if (d->kind == DECL_DATA)
         return data_value(e, file, d);
-    return value_fn(fn_of_decl(e, file, d));
+    return elab_value_fn(elab_fn_of_decl(e, file, d));
 }
 
 static Value
 builtin_value(Elab *e, const Builtin *b)
 {
     size_t n;
-    const Builtin *table = builtin_table(&n);
+    const Builtin *table = elab_builtin_table(&n);
 
     if (!e->builtin_fn)
         e->builtin_fn = arena_array(e->arena, FnVal *, n);
@@ -428,7 +429,7 @@ builtin_value(Elab *e, const Builtin *b)
         (*fn)->kind = FN_builtin;
         (*fn)->builtin = b;
     }
-    return value_fn(*fn);
+    return elab_value_fn(*fn);
 }
 
 static void
@@ -439,10 +440,10 @@ add_names(const File *f, const char **name, size_t *n)
 }
 
 const char *
-near_name(Elab *e, const Env *env, const char *name)
+elab_near_name(Elab *e, const Env *env, const char *name)
 {
     size_t n = 0, room = 0, n_builtins;
-    const Builtin *table = builtin_table(&n_builtins);
+    const Builtin *table = elab_builtin_table(&n_builtins);
 
     for (const Binding *b = env->local; b; b = b->next)
         room++;
@@ -465,7 +466,7 @@ near_name(Elab *e, const Env *env, const char *name)
 static const char *
 importable(Elab *e, const char *name)
 {
-    load_all_std(e);
+    elab_load_all_std(e);
     for (size_t i = 0; i < e->n_files; i++)
         if (e->file[i]->std && own_decl(e->file[i], name) >= 0)
             return e->file[i]->name;
@@ -479,7 +480,7 @@ unknown_name(Elab *e, const Env *env, const char *name, Span span)
 
     if (e->diags->errors > DIAG_MAX_ERRORS)
         return POISON;
-    const char *from = importable(e, name), *near = near_name(e, env, name);
+    const char *from = importable(e, name), *near = elab_near_name(e, env, name);
     if (from)
         diag_help(e->diags, d, "import \"%s\" has it", from);
     else if (near)
@@ -488,14 +489,15 @@ unknown_name(Elab *e, const Env *env, const char *name, Span span)
 }
 
 Value
-lookup(Elab *e, const Env *env, const char *name, Span span)
+elab_lookup(Elab *e, const Env *env, const char *name, Span span)
 {
-    const Binding *local = find_local(env, name);
+    const Binding *local = elab_find_local(env, name);
     const Decl *dim_of;
     File *f;
 
     if (local) {
-        e->reads_t |= name == e->word.t;
+        e->reads_t |= name == e->word.t || name == e->word.n_steps ||
+                      name == e->word.n_warmup || name == e->word.warming_up;
         if (local->value.kind == VAL_open)
             return FAIL(e, elab_open_static, span, name);
         return local->value;
@@ -505,21 +507,21 @@ lookup(Elab *e, const Env *env, const char *name, Span span)
         return dim_value(e, env->file, dim_of, name);
     f = own >= 0 ? env->file : declaring_file(e, env->file, name);
     if (f)
-        return decl_value(e, f, f->decl[own_decl(f, name)].decl);
-    const Builtin *b = find_builtin(name);
+        return elab_decl_value(e, f, f->decl[own_decl(f, name)].decl);
+    const Builtin *b = elab_find_builtin(name);
     if (b)
         return builtin_value(e, b);
     if (name == e->word.inf)
-        return value_real(INFINITY);
+        return elab_value_real(INFINITY);
     if (name == e->word.pi)
-        return value_real(3.14159265358979323846);
+        return elab_value_real(3.14159265358979323846);
     return unknown_name(e, env, name, span);
 }
 
 /* ---- binding ---- */
 
 void
-bind(Elab *e, Env *env, const char *name, Value v, Span span)
+elab_bind(Elab *e, Env *env, const char *name, Value v, Span span)
 {
     Binding *b = arena_new(e->arena, Binding);
 
@@ -530,7 +532,7 @@ bind(Elab *e, Env *env, const char *name, Value v, Span span)
 }
 
 void
-bind_var(Elab *e, Env *env, const char *name, Value v, Span span)
+elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span)
 {
     Binding *b = arena_new(e->arena, Binding);
 

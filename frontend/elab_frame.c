@@ -12,7 +12,7 @@
 #include "frontend/elab.h"
 
 Frame *
-frame_new(Elab *e, const char *name, Frame *outer)
+elab_frame_new(Elab *e, const char *name, Frame *outer)
 {
     Frame *f = arena_new(e->arena, Frame);
 
@@ -63,24 +63,24 @@ add_capture(Elab *e, Frame *frame, Value v, Type type)
 }
 
 Ref
-import_ref(Elab *e, Frame *frame, Value v, Span span)
+elab_import_ref(Elab *e, Frame *frame, Value v, Span span)
 {
     if (v.frame == frame)
         return v.ref;
     if (!is_inside(frame, v.frame)) {
         complain(e, elab_not_here, span);
-        return ir_full(&frame->b, value_type(e, v), 0);
+        return ir_full(&frame->b, elab_value_type(e, v), 0);
     }
     Ref c = copy_constant(e, frame, v.frame->b.function, v.ref);
     if (c.id)
         return c;
     Value outer = v;
-    outer.ref = import_ref(e, frame->outer, v, span);
+    outer.ref = elab_import_ref(e, frame->outer, v, span);
     outer.frame = frame->outer;
     for (size_t i = 0; i < frame->n_captures; i++)
         if (ref_eq(frame->capture[i].outer.ref, outer.ref))
             return frame->capture[i].inner;
-    return add_capture(e, frame, outer, value_type(e, outer));
+    return add_capture(e, frame, outer, elab_value_type(e, outer));
 }
 
 /* ---- inputs ---- */
@@ -94,7 +94,7 @@ entry_frame(Frame *f)
 }
 
 Value
-entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance)
+elab_entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance)
 {
     Frame *f = entry_frame(e->frame);
     RegionId back = f->b.region;
@@ -114,7 +114,7 @@ entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance varia
 /* ---- draws ---- */
 
 void
-nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index, const uint32_t *extent)
+elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index, const uint32_t *extent)
 {
     *nest = (Nest){.outer = e->frame->nest, .rank = rank};
     for (unsigned i = 0; i < rank; i++) {
@@ -135,7 +135,7 @@ number_blocks(Frame *f, const Nest *nest)
 }
 
 void
-nest_leave(Elab *e)
+elab_nest_leave(Elab *e)
 {
     Nest *nest = e->frame->nest;
 
@@ -182,7 +182,7 @@ words_of(Distribution dist, Type t, uint32_t *align)
 enum { MAX_REGIONS = 4096, MAX_DRAWN = 1 << 28 };
 
 Value
-draw_value(Elab *e, Distribution dist, Type type)
+elab_draw_value(Elab *e, Distribution dist, Type type)
 {
     Frame *f = e->frame;
     Nest *nest = f->nest;

@@ -23,7 +23,7 @@ slice_end(Elab *e, const Env *env, const Expr *x, int64_t dim, int64_t otherwise
     *ret = otherwise;
     if (!x)
         return true;
-    if (!eval_static_int(e, env, x, "a bound of a slice", ret))
+    if (!elab_static_int(e, env, x, "a bound of a slice", ret))
         return false;
     if (*ret < 0)
         *ret += dim;
@@ -52,12 +52,12 @@ read_slice(Elab *e, const Env *env, const Expr *x, int64_t dim, Axis *ret)
 static bool
 check_index(Elab *e, Value *v, int64_t dim, Span span)
 {
-    Type t = value_type(e, *v);
+    Type t = elab_value_type(e, *v);
 
-    if (is_poison(*v))
+    if (elab_is_poison(*v))
         return false;
-    if (!is_number(*v) || t.dtype != DT_i32) {
-        complain(e, elab_index_type, span, value_text(e, *v));
+    if (!elab_is_number(*v) || t.dtype != DT_i32) {
+        complain(e, elab_index_type, span, elab_value_text(e, *v));
         return false;
     }
     if (v->kind != VAL_int)
@@ -73,11 +73,11 @@ check_index(Elab *e, Value *v, int64_t dim, Span span)
 static bool
 read_axes(Elab *e, const Env *env, Value base, const Expr *x, Axis *axis, Mode mode)
 {
-    Type t = value_type(e, base);
+    Type t = elab_value_type(e, base);
     bool ok = true;
 
     if (x->n_args > t.rank) {
-        complain(e, elab_index_count, x->span, value_text(e, base), x->n_args);
+        complain(e, elab_index_count, x->span, elab_value_text(e, base), x->n_args);
         return false;
     }
     for (uint32_t i = 0; i < t.rank; i++) {
@@ -93,7 +93,7 @@ read_axes(Elab *e, const Env *env, Value base, const Expr *x, Axis *axis, Mode m
             ok &= read_slice(e, env, a->value, t.dim[i], &axis[i]);
         } else {
             axis[i].slice = false;
-            axis[i].index = eval(e, env, a->value, mode);
+            axis[i].index = elab_eval(e, env, a->value, mode);
             ok &= check_index(e, &axis[i].index, t.dim[i], a->span);
         }
     }
@@ -144,34 +144,34 @@ take_rows(Elab *e, Ref r, const Axis *axis, unsigned rank, Span span)
     for (unsigned i = 1; i < rank; i++)
         if (!axis[i].slice)
             return FAIL(e, unsupported, span, "an array of indices beside other indices");
-    if (axis[0].slice || value_type(e, axis[0].index).rank != 1)
+    if (axis[0].slice || elab_value_type(e, axis[0].index).rank != 1)
         return FAIL(e, unsupported, span, "an array of indices here");
-    return value_ref(e, ir_take(&e->frame->b, r, ref_of(e, axis[0].index, DT_i32)));
+    return elab_value_ref(e, ir_take(&e->frame->b, r, elab_ref_of(e, axis[0].index, DT_i32)));
 }
 
 static Value
 pick(Elab *e, Value base, const Axis *axis, Span span)
 {
-    Type t = value_type(e, base);
+    Type t = elab_value_type(e, base);
     Ref index[MAX_RANK];
     uint32_t n = 0;
     bool safe = true;
 
     e->frame->b.span = span;
-    Ref r = take_slices(e, ref_of(e, base, DT_none), t, axis);
+    Ref r = take_slices(e, elab_ref_of(e, base, DT_none), t, axis);
     for (unsigned i = 0; i < t.rank; i++)
-        if (!axis[i].slice && value_type(e, axis[i].index).rank)
+        if (!axis[i].slice && elab_value_type(e, axis[i].index).rank)
             return take_rows(e, r, axis, t.rank, span);
     for (unsigned i = 0; i < t.rank; i++) {
         if (axis[i].slice)
             continue;
         safe &= in_range(axis[i].index, t.dim[i]);
-        index[n++] = ref_of(e, axis[i].index, DT_i32);
+        index[n++] = elab_ref_of(e, axis[i].index, DT_i32);
     }
     if (n == 0)
-        return value_ref(e, r);
+        return elab_value_ref(e, r);
     r = bring_forward(e, r, t.rank, axis);
-    return value_ref(e, ir_at(&e->frame->b, r, n, index, safe));
+    return elab_value_ref(e, ir_at(&e->frame->b, r, n, index, safe));
 }
 
 static Value
@@ -181,7 +181,7 @@ pick_layer(Elab *e, const Env *env, Value list, const Expr *x)
 
     if (x->n_args != 1)
         return FAIL(e, elab_index_count, x->span, "an array of layers", x->n_args);
-    if (!eval_static_int(e, env, x->args[0]->value, "the index of a layer", &i))
+    if (!elab_static_int(e, env, x->args[0]->value, "the index of a layer", &i))
         return POISON;
     i += i < 0 ? (int64_t)list.n : 0;
     if (i < 0 || i >= (int64_t)list.n)
@@ -190,23 +190,23 @@ pick_layer(Elab *e, const Env *env, Value list, const Expr *x)
 }
 
 Value
-eval_index(Elab *e, const Env *env, Value base, const Expr *x, Mode mode)
+elab_index(Elab *e, const Env *env, Value base, const Expr *x, Mode mode)
 {
     Axis axis[MAX_RANK];
 
     if (base.kind == VAL_list)
         return pick_layer(e, env, base, x);
-    if (!is_number(base))
-        return FAIL(e, elab_not_indexable, x->left->span, value_text(e, base));
+    if (!elab_is_number(base))
+        return FAIL(e, elab_not_indexable, x->left->span, elab_value_text(e, base));
     if (!read_axes(e, env, base, x, axis, mode))
         return POISON;
     return pick(e, base, axis, x->span);
 }
 
 Value
-index_value(Elab *e, Value base, uint32_t n, const Value *index, Span span)
+elab_index_value(Elab *e, Value base, uint32_t n, const Value *index, Span span)
 {
-    Type t = value_type(e, base);
+    Type t = elab_value_type(e, base);
     Axis axis[MAX_RANK];
 
     for (unsigned i = 0; i < t.rank; i++) {
@@ -227,47 +227,49 @@ choose_elements(Elab *e, Ref x, Ref v, uint32_t n, const Value *index)
     Ref here = NO_REF;
 
     for (uint32_t i = 0; i < n; i++) {
-        Ref at = ir_eq(b, ir_iota(b, type_with(t, DT_i32), i), ref_of(e, index[i], DT_i32));
+        Ref at =
+            ir_eq(b, ir_iota(b, type_with(t, DT_i32), i), elab_ref_of(e, index[i], DT_i32));
         here = here.id ? ir_and(b, here, at) : at;
     }
     Ref all = ir_broadcast_to(b, v, t);
-    return value_ref(e, ir_select(b, here, all, x));
+    return elab_value_ref(e, ir_select(b, here, all, x));
 }
 
 Value
-assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *given, Value v, Span span,
-             bool *ret_owned)
+elab_assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *given, Value v,
+                  Span span, bool *ret_owned)
 {
-    Type t = value_type(e, base), part;
+    Type t = elab_value_type(e, base), part;
     Value index[MAX_RANK];
     Ref at[MAX_RANK];
     bool safe = true;
 
     *ret_owned = false;
     if (n > t.rank)
-        return FAIL(e, elab_index_count, span, value_text(e, base), n);
+        return FAIL(e, elab_index_count, span, elab_value_text(e, base), n);
     for (uint32_t i = 0; i < n; i++) {
         index[i] = given[i];
         if (!check_index(e, &index[i], t.dim[i], span))
             return POISON;
-        if (value_type(e, index[i]).rank)
+        if (elab_value_type(e, index[i]).rank)
             return FAIL(e, unsupported, span, "assigning to an array of indices");
         safe &= in_range(index[i], t.dim[i]);
     }
     part = type_drop(t, n);
-    if (is_poison(v))
+    if (elab_is_poison(v))
         return POISON;
-    if (!is_number(v) || (part.dtype != DT_f32 && part.dtype != DT_f64 &&
-                          value_type(e, v).dtype != part.dtype) ||
-        value_type(e, v).dtype == (part.dtype == DT_bool ? DT_f32 : DT_bool) ||
-        !fit(e, &v, part))
-        return FAIL(e, elab_assign_type, span, type_text(e, part), value_text(e, v));
+    if (!elab_is_number(v) ||
+        (part.dtype != DT_f32 && part.dtype != DT_f64 &&
+         elab_value_type(e, v).dtype != part.dtype) ||
+        elab_value_type(e, v).dtype == (part.dtype == DT_bool ? DT_f32 : DT_bool) ||
+        !elab_fit(e, &v, part))
+        return FAIL(e, elab_assign_type, span, elab_type_text(e, part), elab_value_text(e, v));
     e->frame->b.span = span;
-    Ref x = ref_of(e, base, DT_none), r = ref_of(e, v, (DType)part.dtype);
+    Ref x = elab_ref_of(e, base, DT_none), r = elab_ref_of(e, v, (DType)part.dtype);
     if (!owned)
         return choose_elements(e, x, r, n, index);
     for (uint32_t i = 0; i < n; i++)
-        at[i] = ref_of(e, index[i], DT_i32);
+        at[i] = elab_ref_of(e, index[i], DT_i32);
     *ret_owned = true;
-    return value_ref(e, ir_update(&e->frame->b, x, r, n, at, safe, false));
+    return elab_value_ref(e, ir_update(&e->frame->b, x, r, n, at, safe, false));
 }

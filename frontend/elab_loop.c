@@ -27,18 +27,18 @@ index_of(Elab *e, Ref param, int64_t lo, int64_t hi)
     v.ref = param;
     v.frame = e->frame;
     if (lo)
-        v = arith(e, AST_OP_ADD, v, value_int(lo), MODE_term, e->frame->b.span);
+        v = elab_arith(e, AST_OP_ADD, v, elab_value_int(lo), MODE_term, e->frame->b.span);
     return v;
 }
 
 static bool
 bound(Elab *e, const Env *env, const Expr *x, Value *ret, int64_t *lo, int64_t *hi)
 {
-    *ret = eval(e, env, x, MODE_term);
-    if (is_poison(*ret))
+    *ret = elab_eval(e, env, x, MODE_term);
+    if (elab_is_poison(*ret))
         return false;
-    if (!is_number(*ret) || !type_eq(value_type(e, *ret), type_scalar(DT_i32))) {
-        complain(e, elab_bound_type, x->span, value_text(e, *ret));
+    if (!elab_is_number(*ret) || !type_eq(elab_value_type(e, *ret), type_scalar(DT_i32))) {
+        complain(e, elab_bound_type, x->span, elab_value_text(e, *ret));
         return false;
     }
     *lo = ret->kind == VAL_int ? ret->i : ret->lo;
@@ -54,7 +54,7 @@ restrict_to(Elab *e, Space *s, Value condition, Span span)
 {
     if (condition.kind == VAL_bool && condition.b)
         return;
-    s->inside = s->all ? condition : logic(e, AST_OP_AND, s->inside, condition, span);
+    s->inside = s->all ? condition : elab_logic(e, AST_OP_AND, s->inside, condition, span);
     s->all = false;
 }
 
@@ -77,13 +77,13 @@ open_axis(Elab *e, Env *env, const Gen *g, Ref param, Space *s)
     }
     Value i = index_of(e, param, first, first + size);
     if (none)
-        restrict_to(e, s, value_bool(false), g->span);
+        restrict_to(e, s, elab_value_bool(false), g->span);
     if (lo.kind != VAL_int)
-        restrict_to(e, s, compare(e, AST_OP_GE, i, lo, g->span), g->span);
+        restrict_to(e, s, elab_compare(e, AST_OP_GE, i, lo, g->span), g->span);
     if (hi.kind != VAL_int)
-        restrict_to(e, s, compare(e, AST_OP_LT, i, hi, g->span), g->span);
+        restrict_to(e, s, elab_compare(e, AST_OP_LT, i, hi, g->span), g->span);
     s->extent[s->rank++] = (uint32_t)size;
-    bind(e, env, g->name, i, g->name_span);
+    elab_bind(e, env, g->name, i, g->name_span);
     return true;
 }
 
@@ -118,17 +118,30 @@ close_space(Elab *e, const Space *s, RegionId body, FoldKind kind, Value *leaf, 
 {
     Builder *b = &e->frame->b;
     FoldKind kinds[MAX_LEAVES];
-    Ref r[MAX_LEAVES];
+    Ref r[MAX_LEAVES] = {{0}};
 
     for (uint32_t i = 0; i < n; i++) {
-        r[i] = ref_of(e, leaf[i], DT_none);
+        r[i] = elab_ref_of(e, leaf[i], DT_none);
         kinds[i] = kind;
     }
     ir_yield(b, n, r);
     region_end(b);
     Ref node = ir_loop(b, s->rank, s->extent, kinds, body);
     for (uint32_t i = 0; i < n; i++)
-        leaf[i] = value_ref(e, n == 1 ? node : ir_get(b, node, i));
+        leaf[i] = elab_value_ref(e, ir_get(b, node, i));
+}
+
+/* The body of a turn: it may not assign names outside, since turns are independent. */
+static Value
+run_turn(Elab *e, Env *env, const Expr *x, Mode mode)
+{
+    const Activation *back = e->act;
+
+    if (x->body->braced)
+        env->act = elab_enter_text(e, NULL, back, x->span);
+    Value v = elab_run_body(e, env, x->body, mode);
+    e->act = back;
+    return v;
 }
 
 /* ---- comprehensions ---- */
@@ -141,7 +154,7 @@ storable(Elab *e, const Space *s, const Value *leaf, uint32_t n, Span span)
     for (unsigned i = 0; i < s->rank; i++)
         turns *= s->extent[i];
     for (uint32_t i = 0; i < n; i++) {
-        Type t = value_type(e, leaf[i]);
+        Type t = elab_value_type(e, leaf[i]);
         if (t.rank + s->rank > MAX_RANK || turns * type_size(t) > IR_MAX_ELEMENTS) {
             complain(e, elab_too_large, span, "the array");
             return false;
@@ -159,21 +172,21 @@ unrolled_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
     uint32_t n = 0;
 
     if (x->n_gens != 1 ||
-        !eval_static_int(e, env, x->gens[0]->lo, "the bound of a loop over layers", &lo) ||
-        !eval_static_int(e, env, x->gens[0]->hi, "the bound of a loop over layers", &hi) ||
+        !elab_static_int(e, env, x->gens[0]->lo, "the bound of a loop over layers", &lo) ||
+        !elab_static_int(e, env, x->gens[0]->hi, "the bound of a loop over layers", &hi) ||
         hi - lo > 1024 || hi <= lo)
         return FAIL(e, unsupported, x->span, "this loop over layers");
     for (int64_t i = lo; i < hi; i++) {
         Env inner = *env;
-        bind(e, &inner, x->gens[0]->name, value_int(i), x->gens[0]->name_span);
-        v[n++] = run_body(e, &inner, x->body, mode);
+        elab_bind(e, &inner, x->gens[0]->name, elab_value_int(i), x->gens[0]->name_span);
+        v[n++] = run_turn(e, &inner, x, mode);
     }
-    Value all = value_tuple(e, n, v);
-    return is_poison(all) ? POISON : all;
+    Value all = elab_value_tuple(e, n, v);
+    return elab_is_poison(all) ? POISON : all;
 }
 
 Value
-eval_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
+elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     Builder *b = &e->frame->b;
     Env inner = *env;
@@ -182,7 +195,7 @@ eval_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
     Space s;
     Nest nest;
 
-    if (uses_list(e, env, x->body))
+    if (elab_uses_list(e, env, x->body))
         return unrolled_comprehension(e, env, x, mode);
     RegionId body = region_begin(b);
     if (!open_space(e, &inner, x, &s)) {
@@ -193,18 +206,19 @@ eval_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
         region_end(b);
         return FAIL(e, elab_ragged, x->span);
     }
-    nest_enter(e, &nest, s.rank, s.index, s.extent);
-    Value v = run_body(e, &inner, x->body, mode);
-    nest_leave(e);
-    if (is_poison(v) || !flatten(e, v, leaf, &n, MAX_LEAVES) ||
+    elab_nest_enter(e, &nest, s.rank, s.index, s.extent);
+    Value v = run_turn(e, &inner, x, mode);
+    elab_nest_leave(e);
+    if (elab_is_poison(v) || !elab_flatten(e, v, leaf, &n, MAX_LEAVES) ||
         !storable(e, &s, leaf, n, x->span)) {
         region_end(b);
-        return is_poison(v) || n ? POISON
-                                 : FAIL(e, elab_element, x->body->span, value_text(e, v));
+        return elab_is_poison(v) || n
+                   ? POISON
+                   : FAIL(e, elab_element, x->body->span, elab_value_text(e, v));
     }
     b->span = x->span;
     close_space(e, &s, body, FOLD_store, leaf, n);
-    return unflatten(e, v, leaf, &k);
+    return elab_unflatten(e, v, leaf, &k);
 }
 
 /* ---- reductions ---- */
@@ -223,18 +237,18 @@ identity(Elab *e, FoldKind kind, Type t)
         value = real ? __builtin_inf() : INT32_MAX;
     else if (kind == FOLD_all)
         value = 1;
-    return value_ref(e, ir_full(&e->frame->b, t, value));
+    return elab_value_ref(e, ir_full(&e->frame->b, t, value));
 }
 
 static bool
 foldable(Elab *e, FoldKind kind, const Value *leaf, uint32_t n, Span span)
 {
     for (uint32_t i = 0; i < n; i++) {
-        bool is_bool = value_type(e, leaf[i]).dtype == DT_bool;
+        bool is_bool = elab_value_type(e, leaf[i]).dtype == DT_bool;
         bool wants_bool = kind == FOLD_all || kind == FOLD_any;
         if (is_bool != wants_bool) {
             complain(e, elab_argument, span, fold_name[kind], wants_bool ? "bool" : "numbers",
-                     value_text(e, leaf[i]));
+                     elab_value_text(e, leaf[i]));
             return false;
         }
     }
@@ -248,23 +262,23 @@ guarded(Elab *e, Env *env, const Space *s, FoldKind kind, const Expr *x, Mode mo
     Builder *b = &e->frame->b;
 
     if (s->all)
-        return run_body(e, env, x->body, mode);
+        return run_turn(e, env, x, mode);
     RegionId then = region_begin(b);
-    Value v = run_body(e, env, x->body, mode);
+    Value v = run_turn(e, env, x, mode);
     region_end(b);
     RegionId otherwise = region_begin(b);
     Value leaf[MAX_LEAVES];
     uint32_t n = 0, k = 0;
-    if (is_poison(v) || !flatten(e, v, leaf, &n, MAX_LEAVES) ||
+    if (elab_is_poison(v) || !elab_flatten(e, v, leaf, &n, MAX_LEAVES) ||
         !foldable(e, kind, leaf, n, x->body->span)) {
         region_end(b);
         return POISON;
     }
     for (uint32_t i = 0; i < n; i++)
-        leaf[i] = identity(e, kind, value_type(e, leaf[i]));
-    Value none = unflatten(e, v, leaf, &k);
+        leaf[i] = identity(e, kind, elab_value_type(e, leaf[i]));
+    Value none = elab_unflatten(e, v, leaf, &k);
     region_end(b);
-    return join_regions(e, s->inside, then, v, otherwise, none, MODE_step, x->span);
+    return elab_join_regions(e, s->inside, then, v, otherwise, none, MODE_step, x->span);
 }
 
 static Value
@@ -285,23 +299,25 @@ fold_turns(Elab *e, const Env *env, FoldKind kind, const Expr *x, Mode mode, Val
     }
     for (unsigned i = 0; i < s.rank; i++)
         turns *= s.extent[i];
-    *ret_count = s.all ? value_real((double)turns) : NO_VALUE;
-    nest_enter(e, &nest, s.rank, s.index, s.extent);
-    Value v = guarded(e, &inner, &s, kind, x, arg_mode(mode));
-    nest_leave(e);
-    if (is_poison(v) || !flatten(e, v, leaf, &n, MAX_LEAVES) ||
+    *ret_count = s.all ? elab_value_real((double)turns) : NO_VALUE;
+    elab_nest_enter(e, &nest, s.rank, s.index, s.extent);
+    Value v = guarded(e, &inner, &s, kind, x, elab_arg_mode(mode));
+    elab_nest_leave(e);
+    if (elab_is_poison(v) || !elab_flatten(e, v, leaf, &n, MAX_LEAVES) ||
         !foldable(e, kind, leaf, n, x->body->span)) {
         region_end(b);
-        return is_poison(v) || n ? POISON
-                                 : FAIL(e, elab_element, x->body->span, value_text(e, v));
+        return elab_is_poison(v) || n
+                   ? POISON
+                   : FAIL(e, elab_element, x->body->span, elab_value_text(e, v));
     }
     bool sums = kind == FOLD_sum || kind == FOLD_prod;
     for (uint32_t i = 0; i < n; i++)
-        if (mode == MODE_wide && sums && dtype_is_float((DType)value_type(e, leaf[i]).dtype))
-            leaf[i] = value_ref(e, ref_of(e, leaf[i], DT_f64));
+        if (mode == MODE_wide && sums &&
+            dtype_is_float((DType)elab_value_type(e, leaf[i]).dtype))
+            leaf[i] = elab_value_ref(e, elab_ref_of(e, leaf[i], DT_f64));
     b->span = x->span;
     close_space(e, &s, body, kind, leaf, n);
-    return unflatten(e, v, leaf, &k);
+    return elab_unflatten(e, v, leaf, &k);
 }
 
 /* How many turns there are, where that depends on outer indices. */
@@ -323,41 +339,41 @@ combine(Elab *e, FoldKind kind, Value a, Value b, Mode mode, Span span)
     Value arg[2] = {a, b};
 
     switch (kind) {
-    case FOLD_sum: return arith(e, AST_OP_ADD, a, b, mode, span);
-    case FOLD_prod: return arith(e, AST_OP_MUL, a, b, mode, span);
-    case FOLD_max: return apply_pointwise(e, OP_max, arg, 2, span);
-    case FOLD_min: return apply_pointwise(e, OP_min, arg, 2, span);
-    case FOLD_all: return logic(e, AST_OP_AND, a, b, span);
-    default: return logic(e, AST_OP_OR, a, b, span);
+    case FOLD_sum: return elab_arith(e, AST_OP_ADD, a, b, mode, span);
+    case FOLD_prod: return elab_arith(e, AST_OP_MUL, a, b, mode, span);
+    case FOLD_max: return elab_apply_pointwise(e, OP_max, arg, 2, span);
+    case FOLD_min: return elab_apply_pointwise(e, OP_min, arg, 2, span);
+    case FOLD_all: return elab_logic(e, AST_OP_AND, a, b, span);
+    default: return elab_logic(e, AST_OP_OR, a, b, span);
     }
 }
 
 static Value
 unrolled_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x, Mode mode)
 {
-    Value all = unrolled_comprehension(e, env, x, arg_mode(mode));
+    Value all = unrolled_comprehension(e, env, x, elab_arg_mode(mode));
 
-    if (is_poison(all))
+    if (elab_is_poison(all))
         return POISON;
     Value r = all.item[0];
     for (uint32_t i = 1; i < all.n; i++)
         r = combine(e, kind, r, all.item[i], mode, x->span);
-    return mean ? arith(e, AST_OP_DIV, r, value_int(all.n), mode, x->span) : r;
+    return mean ? elab_arith(e, AST_OP_DIV, r, elab_value_int(all.n), mode, x->span) : r;
 }
 
 Value
-eval_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x, Mode mode)
+elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x, Mode mode)
 {
     Value count;
 
-    if (uses_list(e, env, x->body))
+    if (elab_uses_list(e, env, x->body))
         return unrolled_reduction(e, env, kind, mean, x, mode);
     Value v = fold_turns(e, env, kind, x, mode, &count);
-    if (!mean || is_poison(v))
+    if (!mean || elab_is_poison(v))
         return v;
     if (count.kind == VAL_none)
         count = count_turns(e, env, x, mode);
-    return arith(e, AST_OP_DIV, v, count, mode, x->span);
+    return elab_arith(e, AST_OP_DIV, v, count, mode, x->span);
 }
 
 /* ---- lifting ---- */
@@ -369,12 +385,12 @@ lifted_type(Elab *e, const Value *v, uint32_t n, Type *ret, Span span)
     uint32_t k = 0;
 
     for (uint32_t i = 0; i < n && k < 64; i++)
-        if (v[i].kind == VAL_ref && value_type(e, v[i]).rank)
+        if (v[i].kind == VAL_ref && elab_value_type(e, v[i]).rank)
             all[k++] = v[i];
     memcpy(shaped, all, k * sizeof *all);
-    if (!align(e, shaped, k, span))
+    if (!elab_align(e, shaped, k, span))
         return false;
-    *ret = value_type(e, shaped[0]);
+    *ret = elab_value_type(e, shaped[0]);
     return true;
 }
 
@@ -382,18 +398,18 @@ lifted_type(Elab *e, const Value *v, uint32_t n, Type *ret, Span span)
 static Value
 element(Elab *e, Value v, Type t, const Value *index, Span span)
 {
-    Type have = value_type(e, v);
+    Type have = elab_value_type(e, v);
     Value at[MAX_RANK];
 
     if (v.kind != VAL_ref || have.rank == 0)
         return v;
     for (unsigned i = 0; i < have.rank; i++)
-        at[i] = have.dim[i] == 1 ? value_int(0) : index[t.rank - have.rank + i];
-    return index_value(e, v, have.rank, at, span);
+        at[i] = have.dim[i] == 1 ? elab_value_int(0) : index[t.rank - have.rank + i];
+    return elab_index_value(e, v, have.rank, at, span);
 }
 
 Value
-call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode)
+elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode)
 {
     Builder *b = &e->frame->b;
     uint32_t total = call->n + call->n_named, n = 0, k = 0;
@@ -414,7 +430,7 @@ call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode)
         index[i] = index_of(e, s.index[i], 0, t.dim[i]);
     }
     s.rank = t.rank;
-    nest_enter(e, &nest, s.rank, s.index, s.extent);
+    elab_nest_enter(e, &nest, s.rank, s.index, s.extent);
     Call inner = *call;
     inner.arg = v;
     inner.named = arena_array(e->arena, Named, call->n_named + 1);
@@ -424,15 +440,16 @@ call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode)
         inner.named[i] = call->named[i];
         inner.named[i].value = v[call->n + i];
     }
-    Value r = call_fn(e, fn, &inner, arg_mode(mode));
-    nest_leave(e);
-    if (is_poison(r) || !flatten(e, r, leaf, &n, MAX_LEAVES)) {
+    Value r = elab_call_fn(e, fn, &inner, elab_arg_mode(mode));
+    elab_nest_leave(e);
+    if (elab_is_poison(r) || !elab_flatten(e, r, leaf, &n, MAX_LEAVES)) {
         region_end(b);
-        return is_poison(r) ? POISON : FAIL(e, elab_element, call->span, value_text(e, r));
+        return elab_is_poison(r) ? POISON
+                                 : FAIL(e, elab_element, call->span, elab_value_text(e, r));
     }
     for (uint32_t i = 0; mode != MODE_step && i < n; i++)
-        if (is_wide(e, leaf[i]))
-            leaf[i] = value_ref(e, ref_of(e, leaf[i], e->real));
+        if (elab_is_wide(e, leaf[i]))
+            leaf[i] = elab_value_ref(e, elab_ref_of(e, leaf[i], e->real));
     close_space(e, &s, body, FOLD_store, leaf, n);
-    return unflatten(e, r, leaf, &k);
+    return elab_unflatten(e, r, leaf, &k);
 }

@@ -29,7 +29,7 @@ static_int_power(Elab *e, int64_t a, int64_t n, Span span)
     int64_t r = 1;
 
     if (n < 0)
-        return value_real(pow((double)a, (double)n));
+        return elab_value_real(pow((double)a, (double)n));
     for (; n > 0; n--) {
         if (r == 0 || (a == 1 && n > 1))
             n = 1;
@@ -38,7 +38,7 @@ static_int_power(Elab *e, int64_t a, int64_t n, Span span)
         if (__builtin_mul_overflow(r, a, &r))
             return overflow(e, span);
     }
-    return value_int(r);
+    return elab_value_int(r);
 }
 
 static Value
@@ -51,14 +51,14 @@ static_int_arith(Elab *e, AstOp op, int64_t a, int64_t b, Span span)
     case AST_OP_ADD: bad = __builtin_add_overflow(a, b, &r); break;
     case AST_OP_SUB: bad = __builtin_sub_overflow(a, b, &r); break;
     case AST_OP_MUL: bad = __builtin_mul_overflow(a, b, &r); break;
-    case AST_OP_DIV: return value_real((double)a / (double)b);
+    case AST_OP_DIV: return elab_value_real((double)a / (double)b);
     case AST_OP_POW: return static_int_power(e, a, b, span);
     default:
         if (b == 0 || (a == INT64_MIN && b == -1))
             return FAIL(e, elab_zero_division, span);
         r = op == AST_OP_IDIV ? floor_div(a, b) : a - b * floor_div(a, b);
     }
-    return bad ? overflow(e, span) : value_int(r);
+    return bad ? overflow(e, span) : elab_value_int(r);
 }
 
 /* Through the IR's own evaluation, so that a folded function has the bits of a computed one. */
@@ -85,20 +85,20 @@ static_arith(Elab *e, AstOp op, Value a, Value b, Span span)
     x = as_double(a);
     y = as_double(b);
     switch (op) {
-    case AST_OP_ADD: return value_real(x + y);
-    case AST_OP_SUB: return value_real(x - y);
-    case AST_OP_MUL: return value_real(x * y);
-    case AST_OP_DIV: return value_real(x / y);
+    case AST_OP_ADD: return elab_value_real(x + y);
+    case AST_OP_SUB: return elab_value_real(x - y);
+    case AST_OP_MUL: return elab_value_real(x * y);
+    case AST_OP_DIV: return elab_value_real(x / y);
     case AST_OP_POW:
         if (b.kind == VAL_int && b.i >= 0 && b.i <= 4) {
             double r = 1;
             for (int64_t i = 0; i < b.i; i++)
                 r *= x;
-            return value_real(r);
+            return elab_value_real(r);
         }
-        return value_real(eval_real(OP_pow, x, y));
-    case AST_OP_MOD: return value_real(x - y * floor(x / y));
-    default: return value_real(floor(x / y));
+        return elab_value_real(eval_real(OP_pow, x, y));
+    case AST_OP_MOD: return elab_value_real(x - y * floor(x / y));
+    default: return elab_value_real(floor(x / y));
     }
 }
 
@@ -121,23 +121,24 @@ join_shape(Type *to, Type t)
 }
 
 bool
-align(Elab *e, Value *arg, unsigned n, Span span)
+elab_align(Elab *e, Value *arg, unsigned n, Span span)
 {
-    Type t = value_type(e, arg[0]);
+    Type t = elab_value_type(e, arg[0]);
 
     for (unsigned i = 1; i < n; i++)
-        if (!join_shape(&t, value_type(e, arg[i]))) {
-            complain(e, elab_shapes, span, value_text(e, arg[0]), value_text(e, arg[i]));
+        if (!join_shape(&t, elab_value_type(e, arg[i]))) {
+            complain(e, elab_shapes, span, elab_value_text(e, arg[0]),
+                     elab_value_text(e, arg[i]));
             return false;
         }
     if (type_size(t) > IR_MAX_ELEMENTS) {
-        complain(e, elab_too_large, span, type_text(e, t));
+        complain(e, elab_too_large, span, elab_type_text(e, t));
         return false;
     }
     for (unsigned i = 0; t.rank && i < n; i++) {
-        Type have = value_type(e, arg[i]);
+        Type have = elab_value_type(e, arg[i]);
         if (have.rank && !type_same_shape(have, t))
-            fit(e, &arg[i], type_with(t, (DType)have.dtype));
+            elab_fit(e, &arg[i], type_with(t, (DType)have.dtype));
     }
     return true;
 }
@@ -147,31 +148,31 @@ align(Elab *e, Value *arg, unsigned n, Span span)
 static bool
 is_bool(const Elab *e, Value v)
 {
-    return value_type(e, v).dtype == DT_bool;
+    return elab_value_type(e, v).dtype == DT_bool;
 }
 
 static bool
 is_int(const Elab *e, Value v)
 {
-    return dtype_is_int((DType)value_type(e, v).dtype);
+    return dtype_is_int((DType)elab_value_type(e, v).dtype);
 }
 
 static Value
 wrong_operand(Elab *e, AstOp op, Value v, const char *want, Span span)
 {
-    return FAIL(e, elab_operand, span, ast_op_text(op), want, value_text(e, v));
+    return FAIL(e, elab_operand, span, ast_op_text(op), want, elab_value_text(e, v));
 }
 
 static DType
 real_dtype(Elab *e, AstOp op, Value a, Value b, Mode mode)
 {
-    bool linear =
-        op == AST_OP_ADD || op == AST_OP_SUB || op == AST_OP_MUL || op == AST_OP_DIV;
+    bool linear = op == AST_OP_ADD || op == AST_OP_SUB || op == AST_OP_MUL || op == AST_OP_DIV;
 
-    if (value_type(e, a).dtype == DT_f64 || value_type(e, b).dtype == DT_f64)
+    if (elab_value_type(e, a).dtype == DT_f64 || elab_value_type(e, b).dtype == DT_f64)
         return DT_f64;
-    return mode == MODE_wide && linear && is_scalar(e, a) && is_scalar(e, b) ? DT_f64
-                                                                              : e->real;
+    return mode == MODE_wide && linear && elab_is_scalar(e, a) && elab_is_scalar(e, b)
+               ? DT_f64
+               : e->real;
 }
 
 static Ref
@@ -201,9 +202,9 @@ raise(Elab *e, Ref x, Value exponent, DType d)
         return ir_sqrt(b, x);
     if (exponent.kind == VAL_real && exponent.r == rint(exponent.r) &&
         fabs(exponent.r) <= MAX_POWER)
-        exponent = value_int((int64_t)exponent.r);
+        exponent = elab_value_int((int64_t)exponent.r);
     if (exponent.kind != VAL_int || llabs(exponent.i) > MAX_POWER)
-        return ir_pow(b, x, ref_of(e, exponent, d));
+        return ir_pow(b, x, elab_ref_of(e, exponent, d));
     if (exponent.i == 0)
         return ir_full(b, t, 1);
     Ref r = power(b, x, llabs(exponent.i));
@@ -214,11 +215,11 @@ static Ref
 build_real(Elab *e, AstOp op, Value va, Value vb, DType d)
 {
     Builder *b = &e->frame->b;
-    Ref x = ref_of(e, va, d);
+    Ref x = elab_ref_of(e, va, d);
 
     if (op == AST_OP_POW)
         return raise(e, x, vb, d);
-    Ref y = ref_of(e, vb, d);
+    Ref y = elab_ref_of(e, vb, d);
     switch (op) {
     case AST_OP_ADD: return ir_add(b, x, y);
     case AST_OP_SUB: return ir_sub(b, x, y);
@@ -233,11 +234,11 @@ static Ref
 build_int(Elab *e, AstOp op, Value va, Value vb)
 {
     Builder *b = &e->frame->b;
-    Ref x = ref_of(e, va, DT_i32);
+    Ref x = elab_ref_of(e, va, DT_i32);
 
     if (op == AST_OP_POW)
         return vb.i ? power(b, x, vb.i) : ir_full(b, ir_type(b->function, x), 1);
-    Ref y = ref_of(e, vb, DT_i32);
+    Ref y = elab_ref_of(e, vb, DT_i32);
     switch (op) {
     case AST_OP_ADD: return ir_add(b, x, y);
     case AST_OP_SUB: return ir_sub(b, x, y);
@@ -265,7 +266,8 @@ extreme(const int64_t *v, int sign)
     return r;
 }
 
-/* What is known of the result of an int operation; indices stay provably in range through it. */
+/* What is known of the result of an int operation; indices stay provably in range through it.
+ */
 static void
 bound_result(AstOp op, Value a, Value b, Value *r)
 {
@@ -297,25 +299,25 @@ bound_result(AstOp op, Value a, Value b, Value *r)
 static Value
 int_arith(Elab *e, AstOp op, Value a, Value b)
 {
-    Value r = value_ref(e, build_int(e, op, a, b));
+    Value r = elab_value_ref(e, build_int(e, op, a, b));
 
     bound_result(op, a, b, &r);
     return r;
 }
 
 Value
-arith(Elab *e, AstOp op, Value a, Value b, Mode mode, Span span)
+elab_arith(Elab *e, AstOp op, Value a, Value b, Mode mode, Span span)
 {
     Value arg[2] = {a, b};
 
-    if (is_poison(a) || is_poison(b))
+    if (elab_is_poison(a) || elab_is_poison(b))
         return POISON;
     for (int i = 0; i < 2; i++)
-        if (!is_number(arg[i]) || is_bool(e, arg[i]))
+        if (!elab_is_number(arg[i]) || is_bool(e, arg[i]))
             return wrong_operand(e, op, arg[i], "numbers", span);
-    if (is_static(a) && is_static(b))
+    if (elab_is_static(a) && elab_is_static(b))
         return static_arith(e, op, a, b, span);
-    if (!align(e, arg, 2, span))
+    if (!elab_align(e, arg, 2, span))
         return POISON;
     e->frame->b.span = span;
     bool ints = is_int(e, a) && is_int(e, b) && op != AST_OP_DIV;
@@ -324,24 +326,25 @@ arith(Elab *e, AstOp op, Value a, Value b, Mode mode, Span span)
     if (ints)
         return int_arith(e, op, arg[0], arg[1]);
     DType d = real_dtype(e, op, a, b, mode);
-    return value_ref(e, build_real(e, op, arg[0], arg[1], d));
+    return elab_value_ref(e, build_real(e, op, arg[0], arg[1], d));
 }
 
 Value
-negate(Elab *e, Value a, Mode mode, Span span)
+elab_negate(Elab *e, Value a, Mode mode, Span span)
 {
-    if (is_poison(a))
+    if (elab_is_poison(a))
         return POISON;
-    if (!is_number(a) || is_bool(e, a))
+    if (!elab_is_number(a) || is_bool(e, a))
         return wrong_operand(e, AST_OP_NEG, a, "a number", span);
     if (a.kind == VAL_int)
-        return a.i == INT64_MIN ? overflow(e, span) : value_int(-a.i);
+        return a.i == INT64_MIN ? overflow(e, span) : elab_value_int(-a.i);
     if (a.kind == VAL_real)
-        return value_real(-a.r);
+        return elab_value_real(-a.r);
     e->frame->b.span = span;
-    bool wide = mode == MODE_wide && is_scalar(e, a) && !is_int(e, a);
-    Value r = value_ref(e, ir_neg(&e->frame->b, ref_of(e, a, wide ? DT_f64 : DT_none)));
-    bound_result(AST_OP_SUB, value_int(0), a, &r);
+    bool wide = mode == MODE_wide && elab_is_scalar(e, a) && !is_int(e, a);
+    Value r =
+        elab_value_ref(e, ir_neg(&e->frame->b, elab_ref_of(e, a, wide ? DT_f64 : DT_none)));
+    bound_result(AST_OP_SUB, elab_value_int(0), a, &r);
     return r;
 }
 
@@ -374,53 +377,54 @@ compare_op(AstOp op)
 }
 
 Value
-compare(Elab *e, AstOp op, Value a, Value b, Span span)
+elab_compare(Elab *e, AstOp op, Value a, Value b, Span span)
 {
     Value arg[2] = {a, b};
 
-    if (is_poison(a) || is_poison(b))
+    if (elab_is_poison(a) || elab_is_poison(b))
         return POISON;
     for (int i = 0; i < 2; i++)
-        if (!is_number(arg[i]))
+        if (!elab_is_number(arg[i]))
             return wrong_operand(e, op, arg[i], "numbers", span);
     if (is_bool(e, a) != is_bool(e, b) || (is_bool(e, a) && op != AST_OP_EQ && op != AST_OP_NE))
         return wrong_operand(e, op, is_bool(e, a) ? a : b, "numbers", span);
     if (a.kind == VAL_bool && b.kind == VAL_bool)
-        return value_bool((a.b == b.b) == (op == AST_OP_EQ));
-    if (is_static(a) && is_static(b) && !is_bool(e, a))
-        return value_bool(a.kind == VAL_int && b.kind == VAL_int && (a.i == b.i)
-                              ? static_compare(op, 0, 0)
-                              : static_compare(op, as_double(a), as_double(b)));
-    if (!align(e, arg, 2, span))
+        return elab_value_bool((a.b == b.b) == (op == AST_OP_EQ));
+    if (elab_is_static(a) && elab_is_static(b) && !is_bool(e, a))
+        return elab_value_bool(a.kind == VAL_int && b.kind == VAL_int && (a.i == b.i)
+                                   ? static_compare(op, 0, 0)
+                                   : static_compare(op, as_double(a), as_double(b)));
+    if (!elab_align(e, arg, 2, span))
         return POISON;
     DType d = is_bool(e, a)                  ? DT_bool
               : is_int(e, a) && is_int(e, b) ? DT_i32
                                              : real_dtype(e, op, a, b, MODE_term);
     e->frame->b.span = span;
-    return value_ref(e, ir_pointwise(&e->frame->b, compare_op(op), ref_of(e, arg[0], d),
-                                     ref_of(e, arg[1], d), NO_REF));
+    return elab_value_ref(e,
+                          ir_pointwise(&e->frame->b, compare_op(op), elab_ref_of(e, arg[0], d),
+                                       elab_ref_of(e, arg[1], d), NO_REF));
 }
 
 Value
-logic(Elab *e, AstOp op, Value a, Value b, Span span)
+elab_logic(Elab *e, AstOp op, Value a, Value b, Span span)
 {
     Value arg[2] = {a, b};
 
-    if (is_poison(a) || is_poison(b))
+    if (elab_is_poison(a) || elab_is_poison(b))
         return POISON;
     for (int i = 0; i < 2; i++)
-        if (!is_number(arg[i]) || !is_bool(e, arg[i]))
+        if (!elab_is_number(arg[i]) || !is_bool(e, arg[i]))
             return wrong_operand(e, op, arg[i], "bool", span);
-    if (a.kind == VAL_bool && is_scalar(e, b))
+    if (a.kind == VAL_bool && elab_is_scalar(e, b))
         return a.b == (op == AST_OP_OR) ? a : b;
-    if (b.kind == VAL_bool && is_scalar(e, a))
+    if (b.kind == VAL_bool && elab_is_scalar(e, a))
         return b.b == (op == AST_OP_OR) ? b : a;
-    if (!align(e, arg, 2, span))
+    if (!elab_align(e, arg, 2, span))
         return POISON;
     e->frame->b.span = span;
-    return value_ref(e, ir_pointwise(&e->frame->b, op == AST_OP_AND ? OP_and : OP_or,
-                                     ref_of(e, arg[0], DT_bool), ref_of(e, arg[1], DT_bool),
-                                     NO_REF));
+    return elab_value_ref(e, ir_pointwise(&e->frame->b, op == AST_OP_AND ? OP_and : OP_or,
+                                          elab_ref_of(e, arg[0], DT_bool),
+                                          elab_ref_of(e, arg[1], DT_bool), NO_REF));
 }
 
 /* ---- functions of the op table ---- */
@@ -429,14 +433,14 @@ static Value
 static_pointwise(Op op, const Value *arg, unsigned n)
 {
     if (n == 1 && arg[0].kind == VAL_int && op == OP_abs)
-        return value_int(arg[0].i < 0 ? -arg[0].i : arg[0].i);
+        return elab_value_int(arg[0].i < 0 ? -arg[0].i : arg[0].i);
     if (n == 2 && arg[0].kind == VAL_int && arg[1].kind == VAL_int &&
         (op == OP_min || op == OP_max))
         return (arg[0].i < arg[1].i) == (op == OP_min) ? arg[0] : arg[1];
     double x = as_double(arg[0]), y = n > 1 ? as_double(arg[1]) : 0;
     if (op == OP_isfinite)
-        return value_bool(isfinite(x));
-    return value_real(eval_real(op, x, y));
+        return elab_value_bool(isfinite(x));
+    return elab_value_real(eval_real(op, x, y));
 }
 
 /* max(x, -inf) and min(x, inf) are x: bounds that are not there cost nothing. */
@@ -447,21 +451,21 @@ is_no_bound(Op op, Value v)
 }
 
 Value
-apply_pointwise(Elab *e, Op op, const Value *given, unsigned n, Span span)
+elab_apply_pointwise(Elab *e, Op op, const Value *given, unsigned n, Span span)
 {
     Value arg[3];
     bool all_static = true, ints = op_info[op].class == CLASS_N, wide = false;
 
     memcpy(arg, given, n * sizeof *arg);
     for (unsigned i = 0; i < n; i++) {
-        if (is_poison(arg[i]))
+        if (elab_is_poison(arg[i]))
             return POISON;
-        if (!is_number(arg[i]) || is_bool(e, arg[i]))
+        if (!elab_is_number(arg[i]) || is_bool(e, arg[i]))
             return FAIL(e, elab_argument, span, op_info[op].name, "numbers",
-                        value_text(e, arg[i]));
-        all_static &= is_static(arg[i]);
+                        elab_value_text(e, arg[i]));
+        all_static &= elab_is_static(arg[i]);
         ints &= is_int(e, arg[i]);
-        wide |= value_type(e, arg[i]).dtype == DT_f64;
+        wide |= elab_value_type(e, arg[i]).dtype == DT_f64;
     }
     if (all_static)
         return static_pointwise(op, arg, n);
@@ -469,42 +473,43 @@ apply_pointwise(Elab *e, Op op, const Value *given, unsigned n, Span span)
         return arg[0];
     if ((op == OP_min || op == OP_max) && is_no_bound(op, arg[0]))
         return arg[1];
-    if (!align(e, arg, n, span))
+    if (!elab_align(e, arg, n, span))
         return POISON;
     DType d = ints ? DT_i32 : wide ? DT_f64 : e->real;
     e->frame->b.span = span;
     Ref r[3] = {NO_REF, NO_REF, NO_REF};
     for (unsigned i = 0; i < n; i++)
-        r[i] = ref_of(e, arg[i], d);
-    return value_ref(e, ir_pointwise(&e->frame->b, op, r[0], r[1], r[2]));
+        r[i] = elab_ref_of(e, arg[i], d);
+    return elab_value_ref(e, ir_pointwise(&e->frame->b, op, r[0], r[1], r[2]));
 }
 
 Value
-choose(Elab *e, Value condition, Value a, Value b, Span span)
+elab_choose(Elab *e, Value condition, Value a, Value b, Span span)
 {
     Value arg[3] = {condition, a, b};
     RegionId r = e->frame->b.region;
 
     for (int i = 0; i < 3; i++)
-        if (is_poison(arg[i]))
+        if (elab_is_poison(arg[i]))
             return POISON;
-    if (!is_number(condition) || !is_bool(e, condition))
-        return FAIL(e, elab_condition, span, value_text(e, condition));
-    if (!is_number(a) || !is_number(b))
-        return FAIL(e, elab_branches, span, value_text(e, a), value_text(e, b));
-    if (condition.kind == VAL_bool && is_scalar(e, a) && is_scalar(e, b))
+    if (!elab_is_number(condition) || !is_bool(e, condition))
+        return FAIL(e, elab_condition, span, elab_value_text(e, condition));
+    if (!elab_is_number(a) || !elab_is_number(b))
+        return FAIL(e, elab_branches, span, elab_value_text(e, a), elab_value_text(e, b));
+    if (condition.kind == VAL_bool && elab_is_scalar(e, a) && elab_is_scalar(e, b))
         return condition.b ? a : b;
-    if (!align(e, arg, 3, span))
+    if (!elab_align(e, arg, 3, span))
         return POISON;
-    Type t = value_type(e, arg[0]);
+    Type t = elab_value_type(e, arg[0]);
     for (int i = 1; i < 3; i++)
-        t = value_type(e, arg[i]).rank > t.rank ? value_type(e, arg[i]) : t;
+        t = elab_value_type(e, arg[i]).rank > t.rank ? elab_value_type(e, arg[i]) : t;
     for (int i = 1; i < 3; i++)
-        if (t.rank && value_type(e, arg[i]).rank == 0)
-            fit(e, &arg[i], type_with(t, (DType)value_type(e, arg[i]).dtype));
+        if (t.rank && elab_value_type(e, arg[i]).rank == 0)
+            elab_fit(e, &arg[i], type_with(t, (DType)elab_value_type(e, arg[i]).dtype));
     e->frame->b.span = span;
-    if (!unify(e, &arg[1], r, &arg[2], r, MODE_step))
-        return FAIL(e, elab_branches, span, value_text(e, a), value_text(e, b));
-    return value_ref(e, ir_select(&e->frame->b, ref_of(e, arg[0], DT_bool),
-                                  ref_of(e, arg[1], DT_none), ref_of(e, arg[2], DT_none)));
+    if (!elab_unify(e, &arg[1], r, &arg[2], r, MODE_step))
+        return FAIL(e, elab_branches, span, elab_value_text(e, a), elab_value_text(e, b));
+    return elab_value_ref(e, ir_select(&e->frame->b, elab_ref_of(e, arg[0], DT_bool),
+                                       elab_ref_of(e, arg[1], DT_none),
+                                       elab_ref_of(e, arg[2], DT_none)));
 }

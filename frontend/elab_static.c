@@ -10,13 +10,13 @@
 /* ---- types as written ---- */
 
 bool
-is_scalar_type(const AstType *t)
+elab_is_scalar_type(const AstType *t)
 {
     return t->kind == TYPE_NAME && t->n_dims == 0;
 }
 
 bool
-is_value_type(const AstType *t)
+elab_is_value_type(const AstType *t)
 {
     return t->kind == TYPE_NAME;
 }
@@ -37,7 +37,7 @@ add_dim(Elab *e, Dims *d, int64_t size, Span span)
     d->dim[d->rank++] = (uint32_t)size;
     for (uint32_t i = 0; i < d->rank; i++)
         if (d->dim[i] > IR_MAX_ELEMENTS / total) {
-            complain(e, elab_too_large, span, dims_text(e, *d));
+            complain(e, elab_too_large, span, elab_dims_text(e, *d));
             return false;
         } else {
             total *= d->dim[i];
@@ -49,8 +49,8 @@ static bool
 add_pack(Elab *e, Dims *d, Value v, Span span)
 {
     if (v.kind != VAL_shape) {
-        if (!is_poison(v))
-            complain(e, elab_not_shape, span, expr_text(e, span));
+        if (!elab_is_poison(v))
+            complain(e, elab_not_shape, span, elab_expr_text(e, span));
         return false;
     }
     for (uint32_t i = 0; i < v.dims->rank; i++)
@@ -60,15 +60,15 @@ add_pack(Elab *e, Dims *d, Value v, Span span)
 }
 
 bool
-dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
+elab_dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
 {
     *ret = (Dims){0};
     for (uint32_t i = 0; i < n; i++) {
         int64_t size;
         if (dims[i]->kind == EXPR_PACK) {
-            if (!add_pack(e, ret, eval(e, env, dims[i], MODE_term), dims[i]->span))
+            if (!add_pack(e, ret, elab_eval(e, env, dims[i], MODE_term), dims[i]->span))
                 return false;
-        } else if (!eval_static_int(e, env, dims[i], "a size", &size) ||
+        } else if (!elab_static_int(e, env, dims[i], "a size", &size) ||
                    !add_dim(e, ret, size, dims[i]->span)) {
             return false;
         }
@@ -103,7 +103,7 @@ unknown_type(Elab *e, const AstType *t)
 }
 
 bool
-type_of(Elab *e, const Env *env, const AstType *t, Type *ret)
+elab_type_of(Elab *e, const Env *env, const AstType *t, Type *ret)
 {
     Dims d;
 
@@ -114,7 +114,7 @@ type_of(Elab *e, const Env *env, const AstType *t, Type *ret)
     DType dtype = named_dtype(e, t);
     if (dtype == DT_none)
         return unknown_type(e, t);
-    if (!dims_of(e, env, t->dims, t->n_dims, &d))
+    if (!elab_dims_of(e, env, t->dims, t->n_dims, &d))
         return false;
     *ret = type_array(dtype, d.rank, d.dim);
     return true;
@@ -157,7 +157,7 @@ static const char *
 static_text(Elab *e, Value v)
 {
     return v.kind == VAL_int ? arena_printf(e->arena, "%lld", (long long)v.i)
-                             : dims_text(e, *v.dims);
+                             : elab_dims_text(e, *v.dims);
 }
 
 /* Gives static `i` a value, or holds it against the one it has. */
@@ -171,7 +171,7 @@ settle(Elab *e, Solve *s, int i, Value v, Span span, const char *what)
         *old = v;
         return;
     }
-    if (s->failed || is_poison(*old) || is_poison(v) || same_value(*old, v))
+    if (s->failed || elab_is_poison(*old) || elab_is_poison(v) || same_value(*old, v))
         return;
     Diag *d = complain(e, elab_static_clash, span, st->name, static_text(e, *old),
                        static_text(e, v), what);
@@ -182,11 +182,11 @@ settle(Elab *e, Solve *s, int i, Value v, Span span, const char *what)
 static bool
 is_static_value(Elab *e, const Static *st, Value v, Span span)
 {
-    if (is_poison(v) || v.kind == (st->pack ? VAL_shape : VAL_int))
-        return !is_poison(v);
+    if (elab_is_poison(v) || v.kind == (st->pack ? VAL_shape : VAL_int))
+        return !elab_is_poison(v);
     complain(e, elab_static_kind, span, st->name,
              st->pack ? "a shape" : "a whole number known when the program is compiled",
-             value_text(e, v));
+             elab_value_text(e, v));
     return false;
 }
 
@@ -254,7 +254,7 @@ settle_named(Elab *e, Solve *s, const FnVal *fn)
 }
 
 void
-solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span)
+elab_solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span)
 {
     *s = (Solve){.decl = fn->decl, .span = span};
     s->value = arena_array(e->arena, Value, fn->decl->n_statics + 1);
@@ -279,12 +279,12 @@ match_dim(Elab *e, Solve *s, const Expr *x, uint32_t size, Span span, const char
     int i = x->kind == EXPR_NAME ? static_index(s->decl, x->name) : -1;
 
     if (i >= 0)
-        settle(e, s, i, value_int(size), span, what);
+        settle(e, s, i, elab_value_int(size), span, what);
 }
 
 /* Declared sizes against actual ones; what is not a static's name is checked by coerce. */
 void
-solve_match(Elab *e, Solve *s, const AstType *t, Dims actual, Span span, const char *what)
+elab_solve_match(Elab *e, Solve *s, const AstType *t, Dims actual, Span span, const char *what)
 {
     int pack = pack_position(t);
     uint32_t n = t->n_dims;
@@ -310,19 +310,19 @@ solve_match(Elab *e, Solve *s, const AstType *t, Dims actual, Span span, const c
 
 /* Defaults may use the statics before them. */
 void
-solve_end(Elab *e, Solve *s, Env *env)
+elab_solve_end(Elab *e, Solve *s, Env *env)
 {
     for (uint32_t i = 0; i < s->decl->n_statics; i++) {
         const Static *st = s->decl->statics[i];
         Value *v = &s->value[i];
         if (v->kind == VAL_none && st->value) {
-            *v = eval(e, env, st->value, MODE_term);
+            *v = elab_eval(e, env, st->value, MODE_term);
             if (!is_static_value(e, st, *v, st->value->span))
                 *v = POISON;
         }
         if (v->kind == VAL_none)
             *v = (Value){.kind = VAL_open};
-        bind(e, env, st->name, *v, st->name_span);
+        elab_bind(e, env, st->name, *v, st->name_span);
     }
 }
 
@@ -332,12 +332,13 @@ static Value
 coerce_tuple(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
 {
     if (t->n_fields == 1 && v.kind != VAL_tuple)
-        return coerce(e, env, v, t->fields[0]->type, span, what);
+        return elab_coerce(e, env, v, t->fields[0]->type, span, what);
     if (v.kind != VAL_tuple || v.n != t->n_fields)
-        return FAIL(e, elab_type, span, what, expr_text(e, t->span), value_text(e, v));
-    Value r = value_tuple(e, v.n, v.item);
+        return FAIL(e, elab_type, span, what, elab_expr_text(e, t->span),
+                    elab_value_text(e, v));
+    Value r = elab_value_tuple(e, v.n, v.item);
     for (uint32_t i = 0; i < r.n; i++)
-        r.item[i] = coerce(e, env, v.item[i], t->fields[i]->type, span, what);
+        r.item[i] = elab_coerce(e, env, v.item[i], t->fields[i]->type, span, what);
     return r;
 }
 
@@ -352,7 +353,7 @@ dtype_fits(DType have, DType want)
 static Value
 wrong_type(Elab *e, Value v, const AstType *t, const char *want, Span span, const char *what)
 {
-    Diag *d = complain(e, elab_type, span, what, want, value_text(e, v));
+    Diag *d = complain(e, elab_type, span, what, want, elab_value_text(e, v));
 
     if (t->span.file != span.file || t->span.begin != span.begin)
         diag_note(e->diags, d, t->span, "declared here");
@@ -360,7 +361,7 @@ wrong_type(Elab *e, Value v, const AstType *t, const char *want, Span span, cons
 }
 
 Value
-coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
+elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
 {
     Type want;
 
@@ -372,19 +373,19 @@ coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char
         return v.kind == VAL_fn || v.kind == VAL_list
                    ? v
                    : wrong_type(e, v, t, "a function", span, what);
-    if (!type_of(e, env, t, &want))
+    if (!elab_type_of(e, env, t, &want))
         return POISON;
-    const char *text = type_text(e, want);
-    if (!is_number(v))
+    const char *text = elab_type_text(e, want);
+    if (!elab_is_number(v))
         return wrong_type(e, v, t, text, span, what);
-    Type have = value_type(e, v);
+    Type have = elab_value_type(e, v);
     if (!dtype_fits((DType)have.dtype, (DType)want.dtype))
         return wrong_type(e, v, t, text, span, what);
     e->frame->b.span = span;
     /* A wide number stays wide: what an energy gave keeps its accuracy. */
     if (have.dtype == DT_f64 && dtype_is_float((DType)want.dtype))
         want.dtype = DT_f64;
-    if (!fit(e, &v, want))
+    if (!elab_fit(e, &v, want))
         return wrong_type(e, v, t, text, span, what);
     return v;
 }
@@ -396,15 +397,15 @@ bound_of(Elab *e, const Env *env, const Expr *x, double otherwise)
 {
     if (!x)
         return otherwise;
-    Value v = eval(e, env, x, MODE_term);
+    Value v = elab_eval(e, env, x, MODE_term);
     if (v.kind == VAL_int)
         return (double)v.i;
     return v.kind == VAL_real ? v.r : otherwise;
 }
 
 void
-range_of(Elab *e, const Env *env, const Range *r, double *low, double *high, bool *low_open,
-         bool *high_open)
+elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
+              bool *low_open, bool *high_open)
 {
     *low = -INFINITY;
     *high = INFINITY;

@@ -9,19 +9,19 @@
 #include "frontend/elab.h"
 
 Value
-value_int(int64_t i)
+elab_value_int(int64_t i)
 {
     return (Value){.kind = VAL_int, .i = i};
 }
 
 Value
-value_real(double r)
+elab_value_real(double r)
 {
     return (Value){.kind = VAL_real, .r = r};
 }
 
 Value
-value_bool(bool b)
+elab_value_bool(bool b)
 {
     return (Value){.kind = VAL_bool, .b = b};
 }
@@ -30,14 +30,15 @@ static Value
 read_constant(Type t, Scalar s)
 {
     if (t.dtype == DT_bool)
-        return value_bool(s.b);
-    return t.dtype == DT_i32 ? value_int(s.i32) : value_real(scalar_to_double(s, t.dtype));
+        return elab_value_bool(s.b);
+    return t.dtype == DT_i32 ? elab_value_int(s.i32)
+                             : elab_value_real(scalar_to_double(s, t.dtype));
 }
 
 /* A scalar that was folded to an int or a truth value is known while compiling; a real one is
  * not taken back, since it has been rounded to a dtype. */
 Value
-value_ref(Elab *e, Ref r)
+elab_value_ref(Elab *e, Ref r)
 {
     const Function *f = e->frame->b.function;
     Type t = ir_type(f, r);
@@ -49,13 +50,13 @@ value_ref(Elab *e, Ref r)
 }
 
 Value
-value_fn(FnVal *fn)
+elab_value_fn(FnVal *fn)
 {
     return (Value){.kind = VAL_fn, .fn = fn};
 }
 
 Value
-value_tuple(Elab *e, uint32_t n, const Value *item)
+elab_value_tuple(Elab *e, uint32_t n, const Value *item)
 {
     Value v = {.kind = VAL_tuple};
 
@@ -66,29 +67,29 @@ value_tuple(Elab *e, uint32_t n, const Value *item)
 }
 
 bool
-is_poison(Value v)
+elab_is_poison(Value v)
 {
     if (v.kind == VAL_tuple)
         for (uint32_t i = 0; i < v.n; i++)
-            if (is_poison(v.item[i]))
+            if (elab_is_poison(v.item[i]))
                 return true;
     return v.kind == VAL_poison;
 }
 
 bool
-is_static(Value v)
+elab_is_static(Value v)
 {
     return v.kind == VAL_int || v.kind == VAL_real || v.kind == VAL_bool;
 }
 
 bool
-is_number(Value v)
+elab_is_number(Value v)
 {
-    return is_static(v) || v.kind == VAL_ref;
+    return elab_is_static(v) || v.kind == VAL_ref;
 }
 
 Type
-value_type(const Elab *e, Value v)
+elab_value_type(const Elab *e, Value v)
 {
     switch (v.kind) {
     case VAL_int: return type_scalar(DT_i32);
@@ -100,21 +101,21 @@ value_type(const Elab *e, Value v)
 }
 
 bool
-is_scalar(const Elab *e, Value v)
+elab_is_scalar(const Elab *e, Value v)
 {
-    return is_number(v) && value_type(e, v).rank == 0;
+    return elab_is_number(v) && elab_value_type(e, v).rank == 0;
 }
 
 bool
-is_wide(const Elab *e, Value v)
+elab_is_wide(const Elab *e, Value v)
 {
-    return v.kind == VAL_ref && value_type(e, v).dtype == DT_f64 && e->real != DT_f64;
+    return v.kind == VAL_ref && elab_value_type(e, v).dtype == DT_f64 && e->real != DT_f64;
 }
 
 /* ---- text ---- */
 
 const char *
-dims_text(const Elab *e, Dims d)
+elab_dims_text(const Elab *e, Dims d)
 {
     Text t = {.arena = e->arena};
 
@@ -126,7 +127,7 @@ dims_text(const Elab *e, Dims d)
 }
 
 const char *
-type_text(const Elab *e, Type t)
+elab_type_text(const Elab *e, Type t)
 {
     const char *name = t.dtype == DT_bool ? "bool" : dtype_is_int(t.dtype) ? "int" : "real";
     Dims d = {.rank = t.rank};
@@ -134,7 +135,7 @@ type_text(const Elab *e, Type t)
     if (t.rank == 0)
         return name;
     memcpy(d.dim, t.dim, sizeof d.dim);
-    return arena_printf(e->arena, "%s%s", name, dims_text(e, d));
+    return arena_printf(e->arena, "%s%s", name, elab_dims_text(e, d));
 }
 
 static const char *
@@ -144,7 +145,7 @@ tuple_text(const Elab *e, Value v)
 
     text_printf(&t, "(");
     for (uint32_t i = 0; i < v.n; i++)
-        text_printf(&t, "%s%s", i ? ", " : "", value_text(e, v.item[i]));
+        text_printf(&t, "%s%s", i ? ", " : "", elab_value_text(e, v.item[i]));
     text_printf(&t, ")");
     return text_str(&t);
 }
@@ -159,7 +160,7 @@ fn_text(const Elab *e, const FnVal *fn)
 }
 
 const char *
-value_text(const Elab *e, Value v)
+elab_value_text(const Elab *e, Value v)
 {
     switch (v.kind) {
     case VAL_tuple: return tuple_text(e, v);
@@ -169,13 +170,13 @@ value_text(const Elab *e, Value v)
     case VAL_none: return "nothing";
     case VAL_poison:
     case VAL_open: return "an unknown value";
-    default: return type_text(e, value_type(e, v));
+    default: return elab_type_text(e, elab_value_type(e, v));
     }
 }
 
 /* Runs of blanks and line ends become one blank. */
 const char *
-expr_text(const Elab *e, Span span)
+elab_expr_text(const Elab *e, Span span)
 {
     const Source *src = source_get(e->request->sources, span.file);
     Text t = {.arena = e->arena};
@@ -204,31 +205,31 @@ static_double(Value v)
 }
 
 Ref
-ref_of(Elab *e, Value v, DType d)
+elab_ref_of(Elab *e, Value v, DType d)
 {
     Builder *b = &e->frame->b;
 
     if (v.kind != VAL_ref) {
-        DType own = (DType)value_type(e, v).dtype;
+        DType own = (DType)elab_value_type(e, v).dtype;
         if (v.kind == VAL_int && (d == DT_none || d == DT_i32) &&
             (v.i < INT32_MIN || v.i > INT32_MAX))
             complain(e, elab_int_range, b->span);
         return ir_number(b, d ? d : own, static_double(v));
     }
-    Ref r = v.frame == e->frame ? v.ref : import_ref(e, e->frame, v, b->span);
+    Ref r = v.frame == e->frame ? v.ref : elab_import_ref(e, e->frame, v, b->span);
     return d && ir_type(b->function, r).dtype != d ? ir_convert(b, r, d) : r;
 }
 
 Value
-convert(Elab *e, Value v, DType d)
+elab_convert(Elab *e, Value v, DType d)
 {
-    if (v.kind == VAL_tuple || !is_number(v))
+    if (v.kind == VAL_tuple || !elab_is_number(v))
         return v;
     if (v.kind == VAL_int && dtype_is_float(d))
-        return value_real((double)v.i);
-    if (is_static(v) || value_type(e, v).dtype == d)
+        return elab_value_real((double)v.i);
+    if (elab_is_static(v) || elab_value_type(e, v).dtype == d)
         return v;
-    return value_ref(e, ref_of(e, v, d));
+    return elab_value_ref(e, elab_ref_of(e, v, d));
 }
 
 static bool
@@ -245,48 +246,48 @@ stretches(Type from, Type to)
 }
 
 bool
-fit(Elab *e, Value *v, Type t)
+elab_fit(Elab *e, Value *v, Type t)
 {
-    Type have = value_type(e, *v);
+    Type have = elab_value_type(e, *v);
 
     if (!stretches(have, t))
         return false;
     if (t.rank == 0) {
-        *v = convert(e, *v, (DType)t.dtype);
+        *v = elab_convert(e, *v, (DType)t.dtype);
         return true;
     }
-    Ref r = ref_of(e, *v, (DType)t.dtype);
+    Ref r = elab_ref_of(e, *v, (DType)t.dtype);
     if (!type_same_shape(have, t))
         r = ir_broadcast_to(&e->frame->b, r, t);
-    *v = value_ref(e, r);
+    *v = elab_value_ref(e, r);
     return true;
 }
 
 /* ---- leaves ---- */
 
 bool
-flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
+elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
 {
     if (v.kind == VAL_tuple) {
         for (uint32_t i = 0; i < v.n; i++)
-            if (!flatten(e, v.item[i], ret, n, cap))
+            if (!elab_flatten(e, v.item[i], ret, n, cap))
                 return false;
         return true;
     }
-    if (!is_number(v) || *n == cap)
+    if (!elab_is_number(v) || *n == cap)
         return false;
     ret[(*n)++] = v;
     return true;
 }
 
 Value
-unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n)
+elab_unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n)
 {
     if (v.kind != VAL_tuple)
         return leaf[(*n)++];
-    Value t = value_tuple(e, v.n, v.item);
+    Value t = elab_value_tuple(e, v.n, v.item);
     for (uint32_t i = 0; i < t.n; i++)
-        t.item[i] = unflatten(e, v.item[i], leaf, n);
+        t.item[i] = elab_unflatten(e, v.item[i], leaf, n);
     return t;
 }
 
@@ -309,7 +310,7 @@ common_dtype(const Elab *e, Type a, Type b, Mode mode)
 static bool
 same_static(Value a, Value b)
 {
-    return is_static(a) && a.kind == b.kind && static_double(a) == static_double(b);
+    return elab_is_static(a) && a.kind == b.kind && static_double(a) == static_double(b);
 }
 
 static bool
@@ -317,10 +318,10 @@ unify_tuples(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
 {
     if (a->kind != b->kind || a->n != b->n)
         return false;
-    *a = value_tuple(e, a->n, a->item);
-    *b = value_tuple(e, b->n, b->item);
+    *a = elab_value_tuple(e, a->n, a->item);
+    *b = elab_value_tuple(e, b->n, b->item);
     for (uint32_t i = 0; i < a->n; i++)
-        if (!unify(e, &a->item[i], ra, &b->item[i], rb, mode))
+        if (!elab_unify(e, &a->item[i], ra, &b->item[i], rb, mode))
             return false;
     return true;
 }
@@ -332,22 +333,22 @@ convert_in(Elab *e, Value *v, RegionId region, DType d)
     RegionId back = b->region;
 
     b->region = region;
-    *v = (Value){.kind = VAL_ref, .ref = ref_of(e, *v, d), .frame = e->frame};
+    *v = (Value){.kind = VAL_ref, .ref = elab_ref_of(e, *v, d), .frame = e->frame};
     b->region = back;
 }
 
 bool
-unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
+elab_unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
 {
     if (a->kind == VAL_tuple || b->kind == VAL_tuple)
         return unify_tuples(e, a, ra, b, rb, mode);
     if (a->kind == VAL_fn || b->kind == VAL_fn)
         return a->kind == b->kind && a->fn == b->fn;
-    if (!is_number(*a) || !is_number(*b))
+    if (!elab_is_number(*a) || !elab_is_number(*b))
         return false;
     if (same_static(*a, *b) && mode != MODE_wide)
         return true;
-    Type ta = value_type(e, *a), tb = value_type(e, *b);
+    Type ta = elab_value_type(e, *a), tb = elab_value_type(e, *b);
     DType d = common_dtype(e, ta, tb, mode);
     if (!type_same_shape(ta, tb) || d == DT_none)
         return false;

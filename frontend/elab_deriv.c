@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elab_deriv.c -- derivatives: the function becomes one of the IR, whose captured values are
+ * parameters too, and an operator of the IR on it.
+ *
+ * A function that captures nothing but inputs is made once and used by every entry function.
+ */
+#include <string.h>
+
+#include "frontend/elab.h"
+
+struct Derived {
+    struct Derived *next;
+    Type x;
+    Mode mode;
+    uint32_t callee;
+    struct {
+        InputKind kind;
+        const char *name;
+        Type type;
+        Variance variance;
+    } * input;
+    uint32_t n;
+    Value result; /* its shape: what the leaves are put into */
+};
+
+/* An operator applied to a function, ready to be called. */
+typedef struct Instance {
+    uint32_t callee;
+    Ref *arg; /* in the frame of the caller */
+    uint32_t n_args;
+    Value result;
+    Type leaf[MAX_LEAVES];
+    uint32_t n_leaves;
+} Instance;
+
+static void
+read_leaves(Elab *e, Instance *in)
+{
+    in->n_leaves = function_results(e->module->function[in->callee], in->leaf, MAX_LEAVES);
+}
+
+/* ---- functions made before ---- */
+
+static bool
+use_known(Elab *e, const Derived *known, Ref x, Instance *in)
+{
+    in->callee = known->callee;
+    in->result = known->result;
+    in->n_args = known->n + 1;
+    in->arg = arena_array(e->arena, Ref, in->n_args);
+    in->arg[0] = x;
+    for (uint32_t i = 0; i < known->n; i++) {
+        Value v = elab_entry_input(e, known->input[i].kind, known->input[i].name,
+                                   known->input[i].type, known->input[i].variance);
+        in->arg[i + 1] = elab_ref_of(e, v, DT_none);
+    }
+    read_leaves(e, in);
+    return true;
+}
+
+static bool
+find_known(Elab *e, const FnVal *f, Type x, Mode mode, Ref r, Instance *in)
+{
+    for (const Derived *d = f->derived; d; d = d->next)
+        if (type_eq(d->x, x) && d->mode == mode)
+            return use_known(e, d, r, in);
+    return false;
+}
+
+static const EntryInput *
+input_of(const Frame *frame, Ref r)
+{
+    for (size_t i = 0; i < frame->n_inputs; i++)
+        if (ref_eq(frame->input[i].ref, r))
+            return &frame->input[i];
+    return NULL;
+}
+
+static void
+remember(Elab *e, FnVal *f, Type x, Mode mode, const Frame *inner, const Instance *in)
+{
+    Derived *d = arena_new(e->arena, Derived);
+    const Frame *outer = inner->outer;
+
+    d->input = arena_alloc(e->arena, inner->n_captures + 1, sizeof *d->input);
+    for (size_t i = 0; i < inner->n_captures; i++) {
+        Ref r = inner->capture[i].outer.ref;
+        const EntryInput *from = outer->outer ? NULL : input_of(outer, r);
+        if (!from || from->kind == INPUT_value)
+            return;
+        const Function *of = outer->b.function;
+        d->input[i].kind = (InputKind)from->kind;
+        d->input[i].name = from->name;
+        d->input[i].type = ir_type(of, r);
+        d->input[i].variance = (Variance)of->input[ir_node(of, r)->attr.i].variance;
+    }
+    d->n = (uint32_t)inner->n_captures;
+    d->x = x;
+    d->mode = mode;
+    d->callee = in->callee;
+    d->result = in->result;
+    d->next = f->derived;
+    f->derived = d;
+}
+
+/* ---- making one ---- */
+
+static const char *
+function_name(Elab *e, const FnVal *f)
+{
+    const char *name = f->kind == FN_decl ? f->decl->name : "fn";
+    return arena_printf(e->arena, "%s.%u", name, e->n_functions++);
+}
+
+static bool
+yield_results(Elab *e, Value v, Span span)
+{
+    Value leaf[MAX_LEAVES];
+    Ref r[MAX_LEAVES];
+    uint32_t n = 0;
+
+    if (elab_is_poison(v))
+        return false;
+    if (!elab_flatten(e, v, leaf, &n, MAX_LEAVES)) {
+        complain(e, elab_derive_result, span, elab_value_text(e, v));
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        DType d = (DType)elab_value_type(e, leaf[i]).dtype;
+        if (d == DT_bool) {
+            complain(e, elab_derive_result, span, elab_value_text(e, v));
+            return false;
+        }
+        r[i] = elab_ref_of(e, leaf[i], dtype_is_float(d) ? d : e->real);
+    }
+    ir_yield(&e->frame->b, n, r);
+    return true;
+}
+
+static bool
+make_instance(Elab *e, FnVal *f, const Call *call, Value x, Mode mode, Instance *in)
+{
+    Frame *outer = e->frame, *inner = elab_frame_new(e, function_name(e, f), outer);
+    Call inside = *call;
+    bool draws = e->may_draw, read = e->reads_t;
+    Type t = elab_value_type(e, x);
+
+    Value *arg = arena_array(e->arena, Value, call->n + 1);
+    memcpy(arg, call->arg, call->n * sizeof *arg);
+    e->frame = inner;
+    e->may_draw = e->reads_t = false;
+    inner->b.span = call->span;
+    Ref p = ir_param(&inner->b, t);
+    arg[0] = (Value){.kind = VAL_ref, .ref = p, .frame = inner};
+    inside.arg = arg;
+    Value v = elab_call_fn(e, f, &inside, mode);
+    bool ok = yield_results(e, v, call->span);
+    bool timeless = !e->reads_t;
+    e->frame = outer;
+    e->may_draw = draws;
+    e->reads_t |= read;
+    if (!ok)
+        return false;
+    in->callee = inner->b.function->index;
+    in->result = v;
+    in->n_args = (uint32_t)inner->n_captures + 1;
+    in->arg = arena_array(e->arena, Ref, in->n_args);
+    in->arg[0] = elab_ref_of(e, x, DT_none);
+    for (size_t i = 0; i < inner->n_captures; i++)
+        in->arg[i + 1] = inner->capture[i].outer.ref;
+    read_leaves(e, in);
+    if (f->once && call->n == 1 && call->n_named == 0 && timeless && !outer->outer)
+        remember(e, f, t, mode, inner, in);
+    return true;
+}
+
+/* ---- operators ---- */
+
+static Value
+get_leaf(Elab *e, Ref node, uint32_t i)
+{
+    return elab_value_ref(e, ir_get(&e->frame->b, node, i));
+}
+
+static Value
+gather_leaves(Elab *e, Ref node, uint32_t from, const Instance *in)
+{
+    Value leaf[MAX_LEAVES];
+    uint32_t k = 0;
+
+    for (uint32_t i = 0; i < in->n_leaves; i++)
+        leaf[i] = get_leaf(e, node, from + i);
+    return elab_unflatten(e, in->result, leaf, &k);
+}
+
+static Ref
+call_operator(Elab *e, Op op, const Instance *in, const Ref *extra, uint32_t n)
+{
+    Ref *arg = arena_array(e->arena, Ref, in->n_args + n + 1);
+    const int64_t first = 0;
+
+    memcpy(arg, in->arg, in->n_args * sizeof *arg);
+    if (n)
+        memcpy(arg + in->n_args, extra, n * sizeof *arg);
+    return ir_call(&e->frame->b, op, in->callee, in->n_args + n, arg, 1, &first);
+}
+
+/* In a term the value of a function is a term too. */
+static Value
+narrow(Elab *e, Value v, Mode mode)
+{
+    return mode == MODE_term && elab_is_wide(e, v)
+               ? elab_value_ref(e, elab_ref_of(e, v, e->real))
+               : v;
+}
+
+static bool
+one_real(Elab *e, const Instance *in, Span span, const char *what)
+{
+    if (in->n_leaves == 1 && in->leaf[0].rank == 0)
+        return true;
+    complain(e, elab_derive_scalar, span, what, elab_value_text(e, in->result));
+    return false;
+}
+
+static Value
+gradient(Elab *e, const FnVal *fn, const Instance *in, Mode mode, Span span)
+{
+    bool both = fn->deriv == DERIV_value_and_grad;
+
+    if (!one_real(e, in, span, both ? "value_and_grad" : "grad"))
+        return POISON;
+    Ref one = ir_number(&e->frame->b, (DType)in->leaf[0].dtype, 1);
+    Ref node = call_operator(e, OP_vjp, in, &one, 1);
+    Value pair[2] = {narrow(e, get_leaf(e, node, 0), mode), get_leaf(e, node, 1)};
+    return both ? elab_value_tuple(e, 2, pair) : pair[1];
+}
+
+static Value
+laplacian(Elab *e, const Instance *in, Mode mode, Span span)
+{
+    if (!one_real(e, in, span, "laplacian"))
+        return POISON;
+    return narrow(e, get_leaf(e, call_operator(e, OP_laplacian, in, NULL, 0), 2), mode);
+}
+
+static Value
+forward_product(Elab *e, const Instance *in, Value x, Value v, Span span)
+{
+    if (!elab_is_number(v) || !elab_fit(e, &v, elab_value_type(e, x)))
+        return FAIL(e, elab_derive_vector, span, elab_value_text(e, x), elab_value_text(e, v));
+    Ref tangent = elab_ref_of(e, v, (DType)elab_value_type(e, x).dtype);
+    Ref node = call_operator(e, OP_jvp, in, &tangent, 1);
+    return gather_leaves(e, node, in->n_leaves, in);
+}
+
+static Value
+reverse_product(Elab *e, const Instance *in, Value w, Span span)
+{
+    Value leaf[MAX_LEAVES];
+    Ref r[MAX_LEAVES];
+    uint32_t n = 0;
+
+    if (!elab_flatten(e, w, leaf, &n, MAX_LEAVES) || n != in->n_leaves)
+        return FAIL(e, elab_derive_vector, span, elab_value_text(e, in->result),
+                    elab_value_text(e, w));
+    for (uint32_t i = 0; i < n; i++) {
+        if (!elab_fit(e, &leaf[i], in->leaf[i]))
+            return FAIL(e, elab_derive_vector, span, elab_value_text(e, in->result),
+                        elab_value_text(e, w));
+        r[i] = elab_ref_of(e, leaf[i], (DType)in->leaf[i].dtype);
+    }
+    Ref node = call_operator(e, OP_vjp, in, r, n);
+    return get_leaf(e, node, n);
+}
+
+static bool
+real_argument(Elab *e, Value *x, Span span)
+{
+    if (elab_is_static(*x) && x->kind != VAL_bool)
+        *x = (Value){.kind = VAL_ref, .ref = elab_ref_of(e, *x, e->real), .frame = e->frame};
+    if (elab_is_number(*x) && dtype_is_float((DType)elab_value_type(e, *x).dtype)) {
+        *x = (Value){.kind = VAL_ref, .ref = elab_ref_of(e, *x, DT_none), .frame = e->frame};
+        return true;
+    }
+    complain(e, elab_derive_argument, span, elab_value_text(e, *x));
+    return false;
+}
+
+static Mode
+inner_mode(const FnVal *fn, Mode mode)
+{
+    bool product = fn->deriv == DERIV_jvp || fn->deriv == DERIV_vjp;
+
+    if (mode == MODE_step)
+        return MODE_step;
+    return product ? MODE_term : MODE_wide;
+}
+
+Value
+elab_call_derived(Elab *e, FnVal *fn, const Call *call, Mode mode)
+{
+    bool product = fn->deriv == DERIV_jvp || fn->deriv == DERIV_vjp;
+    uint32_t least = product ? 2 : 1;
+    Call inside = *call;
+    Instance in = {0};
+
+    if (call->n < least)
+        return FAIL(e, elab_arity, call->span, "this derivative", least, call->n);
+    Value x = call->arg[0], last = call->arg[call->n - 1];
+    if (!real_argument(e, &x, call->arg_span[0]) || !elab_push_depth(e, call->span))
+        return POISON;
+    inside.n -= product;
+    Mode within = inner_mode(fn, mode);
+    bool simple = inside.n == 1 && inside.n_named == 0 && fn->of->once;
+    bool ok = (simple && find_known(e, fn->of, elab_value_type(e, x), within,
+                                    elab_ref_of(e, x, DT_none), &in)) ||
+              make_instance(e, fn->of, &inside, x, within, &in);
+    e->depth--;
+    if (!ok)
+        return POISON;
+    e->frame->b.span = call->span;
+    switch (fn->deriv) {
+    case DERIV_jvp: return forward_product(e, &in, x, last, call->span);
+    case DERIV_vjp: return reverse_product(e, &in, last, call->span);
+    case DERIV_laplacian: return laplacian(e, &in, mode, call->span);
+    default: return gradient(e, fn, &in, mode, call->span);
+    }
+}

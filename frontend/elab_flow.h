@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elab_flow.h -- names that are assigned, as statements and loops share them.
+ */
+#ifndef EBM_FRONTEND_ELAB_FLOW_H
+#define EBM_FRONTEND_ELAB_FLOW_H
+
+#include "frontend/elab.h"
+
+/* The newest entry of a slot. */
+const Binding *elab_find_slot(const Env *env, uint32_t slot);
+void elab_push_slot(Elab *e, Env *env, const Binding *of, Value v, uint32_t owned_region);
+/* Carries what a block assigned to names around it out of the block. */
+void elab_leave_block(Elab *e, Env *outer, const Env *inner);
+bool elab_values(Elab *e, const Env *env, const Stmt *s, uint32_t wanted, Value *ret);
+void elab_run_for(Elab *e, Env *env, const Stmt *s);
+void elab_run_while(Elab *e, Env *env, const Stmt *s);
+
+#endif
