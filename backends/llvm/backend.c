@@ -25,7 +25,8 @@ typedef struct Session {
     Arena scratch;
     Emit emit;
     LLVMTargetMachineRef machine;
-    LLVMMemoryBufferRef object;
+    LLVMMemoryBufferRef object, text;
+    LLVMModuleRef copy;
     char *cpu, *features, *triple, *message;
     const char *why; /* the failure, if any */
 } Session;
@@ -35,6 +36,10 @@ close_session(Session *s)
 {
     if (s->object)
         LLVMDisposeMemoryBuffer(s->object);
+    if (s->text)
+        LLVMDisposeMemoryBuffer(s->text);
+    if (s->copy)
+        LLVMDisposeModule(s->copy);
     if (s->emit.b)
         LLVMDisposeBuilder(s->emit.b);
     if (s->emit.llvm)
@@ -48,6 +53,13 @@ close_session(Session *s)
     LLVMDisposeMessage(s->triple);
     LLVMDisposeMessage(s->message);
     arena_free(&s->scratch);
+}
+
+static void
+drop_message(Session *s)
+{
+    LLVMDisposeMessage(s->message);
+    s->message = NULL;
 }
 
 /* ---- target */
@@ -111,7 +123,7 @@ open_emit(Session *s)
     e->manifest = &s->ret->manifest;
     e->registers = wide ? 32 : 16;
     e->register_bytes = wide ? 64 : 32;
-    e->lanes = s->spec->lanes ? s->spec->lanes : wide ? 16 : 8;
+    e->lanes = s->spec->lanes ? s->spec->lanes : EBM_BLOCK;
     LLVMSetTarget(e->llvm, s->triple);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(s->machine);
     LLVMSetModuleDataLayout(e->llvm, layout);
@@ -166,8 +178,7 @@ run_passes(Session *s)
 static bool
 verify(Session *s)
 {
-    LLVMDisposeMessage(s->message);
-    s->message = NULL;
+    drop_message(s);
     if (!LLVMVerifyModule(s->emit.llvm, LLVMReturnStatusAction, &s->message))
         return true;
     s->why = s->message;
@@ -177,8 +188,7 @@ verify(Session *s)
 static bool
 make_object(Session *s)
 {
-    LLVMDisposeMessage(s->message);
-    s->message = NULL;
+    drop_message(s);
     if (!LLVMTargetMachineEmitToMemoryBuffer(s->machine, s->emit.llvm, LLVMObjectFile,
                                              &s->message, &s->object))
         return true;
@@ -186,28 +196,23 @@ make_object(Session *s)
     return false;
 }
 
+/* What LLVM made is in the session before the arena is asked for room. */
 static void
 take_texts(Session *s)
 {
-    LLVMMemoryBufferRef text = NULL;
-
     if (s->spec->want_llvm) {
-        char *ir = LLVMPrintModuleToString(s->emit.llvm);
-        s->ret->llvm_text = arena_strndup(s->arena, ir, strlen(ir));
-        LLVMDisposeMessage(ir);
+        drop_message(s);
+        s->message = LLVMPrintModuleToString(s->emit.llvm);
+        s->ret->llvm_text = arena_strndup(s->arena, s->message, strlen(s->message));
     }
     if (!s->spec->want_asm)
         return;
-    LLVMModuleRef copy = LLVMCloneModule(s->emit.llvm); /* code generation changes it */
-    char *message = NULL;
-    if (!LLVMTargetMachineEmitToMemoryBuffer(s->machine, copy, LLVMAssemblyFile, &message,
-                                             &text)) {
+    drop_message(s);
+    s->copy = LLVMCloneModule(s->emit.llvm); /* code generation changes it */
+    if (!LLVMTargetMachineEmitToMemoryBuffer(s->machine, s->copy, LLVMAssemblyFile, &s->message,
+                                             &s->text))
         s->ret->asm_text =
-            arena_strndup(s->arena, LLVMGetBufferStart(text), LLVMGetBufferSize(text));
-        LLVMDisposeMemoryBuffer(text);
-    }
-    LLVMDisposeMessage(message);
-    LLVMDisposeModule(copy);
+            arena_strndup(s->arena, LLVMGetBufferStart(s->text), LLVMGetBufferSize(s->text));
 }
 
 static void

@@ -164,6 +164,8 @@ enum {
     TAG_load,
     TAG_word, /* + which << 8 */
     TAG_key,
+    TAG_half,
+    TAG_counter,
     TAG_place
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */

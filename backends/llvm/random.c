@@ -114,13 +114,30 @@ merge(Emit *e, const Half *x)
 static LLVMValueRef
 half_lanes(Emit *e, LLVMValueRef x, unsigned first)
 {
-    LLVMValueRef mask[EBM_BLOCK];
+    MemoKey key = {TAG_half, first, x, NULL, NULL};
+    LLVMValueRef mask[EBM_BLOCK], v = memo_find(e, key);
 
+    if (v)
+        return v;
     for (unsigned i = 0; i < e->lanes / 2; i++)
         mask[i] = int32_of(e, 2 * i + first);
-    x = LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)),
+    v = LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)),
                                LLVMConstVector(mask, e->lanes / 2), "");
-    return LLVMBuildZExt(e->b, x, LLVMVectorType(e->i64, e->lanes / 2), "");
+    v = LLVMBuildZExt(e->b, v, LLVMVectorType(e->i64, e->lanes / 2), "");
+    return memo_keep(e, key, v);
+}
+
+/* iteration * blocks + block by lane. */
+static LLVMValueRef
+lane_counter(Emit *e, LLVMValueRef iteration, LLVMValueRef block, uint32_t blocks)
+{
+    MemoKey key = {TAG_counter, blocks, iteration, block, NULL};
+    LLVMValueRef v = memo_find(e, key);
+
+    if (v)
+        return v;
+    v = LLVMBuildMul(e->b, iteration, splat(e, int32_of(e, blocks), e->lanes), "");
+    return memo_keep(e, key, LLVMBuildAdd(e->b, v, block, ""));
 }
 
 /* The first counter word: iteration * blocks + block. */
@@ -132,9 +149,7 @@ block_counter(Emit *e, const Value *iteration, const Value *block, uint32_t bloc
             index_add(e, index_scale(e, index_of(e, iteration), blocks), index_of(e, block));
         return (Half){.u = index_wide(e, i)};
     }
-    LLVMValueRef by = splat(e, int32_of(e, blocks), e->lanes);
-    LLVMValueRef x = LLVMBuildMul(e->b, vector_of(e, iteration), by, "");
-    x = LLVMBuildAdd(e->b, x, vector_of(e, block), "");
+    LLVMValueRef x = lane_counter(e, vector_of(e, iteration), vector_of(e, block), blocks);
     return (Half){.part = {half_lanes(e, x, 0), half_lanes(e, x, 1)}};
 }
 
