@@ -252,6 +252,8 @@ test_gamma_functions_are_close_on_the_negative_axis(void)
         CU_ASSERT(math_f64(MATH_lgamma, -i, 0) == INFINITY);
         CU_ASSERT(isnan(math_f64(MATH_digamma, -i, 0)));
     }
+    CU_ASSERT(math_f32(MATH_lgamma, -1e37f, 0) == INFINITY);
+    CU_ASSERT(math_f64(MATH_lgamma, -1e307, 0) == INFINITY);
     CU_ASSERT(math_f64(MATH_lgamma, 0, 0) == INFINITY &&
               math_f64(MATH_lgamma, -0.0, 0) == INFINITY);
     CU_ASSERT(math_f64(MATH_digamma, 0, 0) == -INFINITY &&
