@@ -119,6 +119,8 @@ Ref ad_cot_full(Ad *a, uint32_t id);
 
 Ref ad_zero(Builder *b, Type t);
 Ref ad_index(Builder *b, int64_t i);
+/* The sum; NO_REF is 0. */
+Ref ad_add(Builder *b, Ref x, Ref y);
 /* A scratch function with parameters of the operands' types. */
 Function *ad_scratch(Ad *a, Builder *ret_b);
 /* d reduction / d x for prod, amax and amin: what each element counts for (reduce.c). */

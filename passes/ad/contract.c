@@ -94,8 +94,8 @@ product_type(const Ad *a, const char *x_letters, const char *y_letters, const ch
 
     for (; *out; out++) {
         const char *in_x = strchr(x_letters, *out), *in_y = strchr(y_letters, *out);
-        t.dim[t.rank++] = in_x ? ir_type(f, x).dim[in_x - x_letters]
-                               : ir_type(f, y).dim[in_y - y_letters];
+        t.dim[t.rank++] =
+            in_x ? ir_type(f, x).dim[in_x - x_letters] : ir_type(f, y).dim[in_y - y_letters];
     }
     return t;
 }

@@ -66,12 +66,6 @@ ad_tan_full(Ad *a, const Node *n, uint32_t k)
     return tan_or_zero(a, n->arg[k]);
 }
 
-static Ref
-add_terms(Builder *b, Ref x, Ref y)
-{
-    return !x.id ? y : !y.id ? x : ir_add(b, x, y);
-}
-
 /* ---- pointwise ops */
 
 static Ref
@@ -88,8 +82,7 @@ forward_pointwise(Ad *a, const Node *n, Ref r)
     ad_partials(&a->copy.b, n->op, mask & ad_smooth(n->op), x, r, g, out);
     for (uint32_t k = 0; k < n->n_args; k++)
         if (out[k].id)
-            sum = add_terms(&a->copy.b, sum,
-                            ir_convert(&a->copy.b, out[k], (DType)n->type.dtype));
+            sum = ad_add(&a->copy.b, sum, ir_convert(&a->copy.b, out[k], (DType)n->type.dtype));
     return sum;
 }
 
@@ -300,7 +293,7 @@ forward_node(Ad *a, uint32_t id)
                                                      : rule[n->op](a, n);
     a->part = 0;
     if (a->parts > 1 && n->op != OP_get)
-        a->tan[1][id] = add_terms(b, a->tan[1][id], ad_second(a, n));
+        a->tan[1][id] = ad_add(b, a->tan[1][id], ad_second(a, n));
 }
 
 void

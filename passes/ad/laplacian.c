@@ -33,12 +33,6 @@ tangents(const Ad *a, const Node *n, uint32_t k)
     return a->tan[0][n->arg[k].id];
 }
 
-static Ref
-add_terms(Builder *b, Ref x, Ref y)
-{
-    return !x.id ? y : !y.id ? x : ir_add(b, x, y);
-}
-
 /* ---- pointwise ops */
 
 /* The op's first partials by its smooth operands, as a function of the operands. */
@@ -87,8 +81,8 @@ second_by(Ad *a, const Node *n, const Function *slopes, unsigned mask, uint32_t 
             continue;
         Ref term = ir_mul(b, second[k], moment(a, n, k, l));
         if (k != l)
-            term = ir_add(b, term, term);
-        sum = add_terms(b, sum, term);
+            term = ad_add(b, term, term);
+        sum = ad_add(b, sum, term);
     }
     return sum;
 }
@@ -105,7 +99,7 @@ second_pointwise(Ad *a, const Node *n)
     const Function *slopes = slopes_of(a, n, mask);
     for (uint32_t l = 0; l < n->n_args; l++)
         if (mask >> l & 1)
-            sum = add_terms(&a->copy.b, sum, second_by(a, n, slopes, mask, l));
+            sum = ad_add(&a->copy.b, sum, second_by(a, n, slopes, mask, l));
     return sum;
 }
 

@@ -18,7 +18,7 @@ ad_give(Ad *a, Ref to, Ref term)
     if (!term.id || !a->active.node[to.id])
         return;
     assert(type_eq(ir_type(a->copy.b.function, term), ir_type(a->f, to)));
-    *cot = cot->id ? ir_add(&a->copy.b, *cot, term) : term;
+    *cot = ad_add(&a->copy.b, *cot, term);
 }
 
 Ref

@@ -177,10 +177,13 @@ find_outer(const Ad *a, Iterations *it)
 
 /* ---- one iteration */
 
+/* Is n a read of an outer value by indices of the loop? */
 static bool
 is_gather(const Ad *a, const Iterations *it, const Node *n)
 {
-    return n->op == OP_at && gathered_axes(a->f, it->n, n) && fits(it->n, n);
+    return n->op == OP_at &&
+           !region_within(a->f, ir_node(a->f, n->arg[0])->region, it->body_id) &&
+           gathered_axes(a->f, it->n, n) && fits(it->n, n);
 }
 
 /* Computes the iteration again and runs it backwards; the loop's indices are mapped. */
@@ -242,7 +245,7 @@ gathered_cot(Ad *a, const Iterations *it, const Outer *o)
         if (n->op != OP_at || n->arg[0].id != o->id || !g.id ||
             gathered_axes(a->f, it->n, n) != o->axes)
             continue;
-        sum = sum.id ? ir_add(&a->copy.b, sum, g) : g;
+        sum = ad_add(&a->copy.b, sum, g);
     }
     for (unsigned k = 0; k < it->rank; k++)
         indices += o->axes >> k & 1;

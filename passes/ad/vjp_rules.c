@@ -35,7 +35,7 @@ vjp_get(Ad *a, const Node *n, const Ref *g)
     if (!a->cots[owner])
         a->cots[owner] = arena_array(a->ctx->arena, Ref, a->f->node[owner].n_results);
     Ref *cot = &a->cots[owner][n->attr.i];
-    *cot = cot->id ? ir_add(&a->copy.b, *cot, g[0]) : g[0];
+    *cot = ad_add(&a->copy.b, *cot, g[0]);
 }
 
 void

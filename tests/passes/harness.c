@@ -101,19 +101,25 @@ harness_laplacian(Subject *s, const Function *f)
 
 /* ---- running */
 
-Module *
-harness_expand(Subject *s)
+static Module *
+expand(Subject *s, const PassId *pass, size_t n)
 {
     SourceMap sources = {.arena = s->arena};
     DiagList diags = {.arena = s->arena, .sources = &sources};
     PassOptions options = {.arena = s->arena, .diags = &diags, .log = stdout, .verify = true};
-    Module *m = pass_run(s->m, pipeline_middle.pass, pipeline_middle.n, &options);
+    Module *m = pass_run(s->m, pass, n, &options);
 
     for (size_t i = 0; i < diags.count; i++)
         diag_render(&diags, &diags.diag[i], stdout);
     if (!m)
         printf("%s: the passes fail\n", s->name);
     return m;
+}
+
+Module *
+harness_expand(Subject *s)
+{
+    return expand(s, pipeline_middle.pass, pipeline_middle.n);
 }
 
 typedef struct Buffers {
@@ -323,4 +329,39 @@ harness_check_laplacian(Subject *s, const Function *f)
         trace += ((double *)product.at[0])[i];
     }
     return compare(s, "laplacian", ((double *)out.at[0])[0], trace, 0);
+}
+
+/* ---- simplify */
+
+static bool
+same_bits(const Buffers *x, const Buffers *y)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        for (uint64_t k = 0; k < type_size(x->type[i]); k++) {
+            double a = ((double *)x->at[i])[k], b = ((double *)y->at[i])[k];
+            if (memcmp(&a, &b, sizeof a) != 0 && !(isnan(a) && isnan(b)))
+                return false;
+        }
+    return true;
+}
+
+int
+harness_check_simplify(Subject *s, const Function *f)
+{
+    static const PassId plain[] = {PASS_derive, PASS_inline};
+    static const PassId simple[] = {PASS_derive, PASS_inline, PASS_simplify, PASS_simplify};
+    Module *before = expand(s, plain, 2), *after = expand(s, simple, 4);
+    Buffers x = buffers_of(s, f, true), want = buffers_of(s, f, false);
+    Buffers got = buffers_of(s, f, false);
+    uint64_t random = s->seed;
+
+    fill(s, &x, &random);
+    ((double *)x.at[0])[0] = -0.0;
+    if (!before || !after || !run(s, before, f->name, &x, &want) ||
+        !run(s, after, f->name, &x, &got))
+        return 1;
+    if (same_bits(&want, &got))
+        return 0;
+    printf("%s: simplify changes bits (seed %llu)\n", s->name, (unsigned long long)s->seed);
+    return 1;
 }

@@ -12,6 +12,7 @@
 
 #include "harness.h"
 #include "programs.h"
+#include "random.h"
 
 static uint64_t seed = 1;
 static const char *only;
@@ -222,6 +223,85 @@ test_laplacians_are_differentiated(void)
             try(run_laplacian, programs[i].name, &programs[i], "l", harness_check, 0), 0);
 }
 
+/* ---- random programs */
+
+static void
+run_random(void *user)
+{
+    Trial *t = user;
+    Builder b;
+
+    t->s.m = module_new(t->s.arena);
+    b = builder_at(t->s.m, function_new(t->s.m, "f"));
+    random_function(&b, t->s.seed);
+    t->s.low = -1;
+    t->s.high = 1;
+    t->s.step = 2e-6;
+    t->s.tolerance = 2e-5;
+    t->failures = t->check(&t->s, nest(&t->s, b.function, t->modes));
+}
+
+static void
+try_random(const char *modes, uint64_t count, int (*check)(Subject *, const Function *))
+{
+    for (uint64_t k = 0; k < count; k++)
+        CU_ASSERT_EQUAL(try(run_random, "random", NULL, modes, check, k), 0);
+}
+
+static void
+test_random_programs_have_their_derivatives(void)
+{
+    try_random("", 400, harness_check);
+    try_random("r", 60, harness_check);
+    try_random("f", 60, harness_check);
+    try_random("rr", 10, harness_check);
+}
+
+/* The sum of a random program's results, by its vector alone. */
+static void
+run_random_laplacian(void *user)
+{
+    Trial *t = user;
+    Builder b;
+
+    t->s.m = module_new(t->s.arena);
+    Function *inner = function_new(t->s.m, "inner");
+    b = builder_at(t->s.m, inner);
+    random_function(&b, t->s.seed);
+    Type vector = ir_type(inner, inner->region[0].param[1]);
+    b = builder_at(t->s.m, function_new(t->s.m, "f"));
+    Ref x = ir_param(&b, vector), sum = ir_reduce_all(&b, OP_sum, x);
+    Type matrix = ir_type(inner, inner->region[0].param[2]);
+    Ref arg[3] = {ir_cos(&b, sum), x, ir_sin(&b, ir_broadcast(&b, x, matrix, (int64_t[]){0}))};
+    Ref call = ir_call(&b, OP_call, inner->index, 3, arg, 0, NULL);
+    for (uint32_t i = 0; i < 3; i++)
+        sum = ir_add(&b, sum, ir_reduce_all(&b, OP_sum, ir_get(&b, call, i)));
+    ir_yield(&b, 1, &sum);
+    t->s.low = -1;
+    t->s.high = 1;
+    t->failures = t->check(&t->s, b.function);
+}
+
+static void
+test_random_laplacians_are_traces(void)
+{
+    for (uint64_t k = 0; k < 150; k++)
+        CU_ASSERT_EQUAL(
+            try(run_random_laplacian, "random laplacian", NULL, "", harness_check_laplacian, k),
+            0);
+}
+
+static void
+test_simplifying_changes_no_bit(void)
+{
+    try_random("", 200, harness_check_simplify);
+    try_random("r", 60, harness_check_simplify);
+    for (size_t i = 0; i < n_programs; i++)
+        CU_ASSERT_EQUAL(
+            try(run_program, programs[i].name, &programs[i], "r", harness_check_simplify, 0),
+            0);
+}
+
 static CU_TestInfo tests[] = {
     {"pointwise ops have their derivatives", test_pointwise_ops_have_their_derivatives},
     {"and their second", test_pointwise_ops_have_their_second_derivatives},
@@ -231,6 +311,9 @@ static CU_TestInfo tests[] = {
     {"third derivatives nest", test_third_derivatives_nest},
     {"laplacians are traces", test_laplacians_are_traces},
     {"laplacians are differentiated", test_laplacians_are_differentiated},
+    {"random programs have their derivatives", test_random_programs_have_their_derivatives},
+    {"random laplacians are traces", test_random_laplacians_are_traces},
+    {"simplifying changes no bit", test_simplifying_changes_no_bit},
     CU_TEST_INFO_NULL,
 };
 
