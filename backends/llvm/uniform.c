@@ -53,9 +53,11 @@ raise_carried(const Function *f, const Node *n, uint8_t *vary)
     const Region *body = &f->region[n->own[n->n_regions - 1]];
     for (uint32_t k = 0; k < n->n_regions; k++) {
         const Region *r = &f->region[n->own[k]];
-        for (uint32_t i = 0; i < body->n_yields; i++)
-            changed |= raise_if(vary, body->yield[i],
-                                &vary[r->param[r->n_params - body->n_yields + i].id]);
+        for (uint32_t i = 0; i < body->n_yields; i++) {
+            uint8_t *param = &vary[r->param[r->n_params - body->n_yields + i].id];
+            changed |= raise_if(vary, body->yield[i], param);
+            changed |= raise_if(vary, n->arg[n->n_args - body->n_yields + i], param);
+        }
     }
     return changed | (all && raise(&vary[n - f->node]));
 }
