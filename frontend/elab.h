@@ -258,6 +258,7 @@ struct Elab {
     File **file;
     size_t n_files, cap_files;
     File *prelude, *main;
+    File *options; /* where the request's expressions stand */
     FnVal **builtin_fn; /* one a builtin, once asked for */
     ParamInfo *param;
     size_t n_params, cap_params;
@@ -341,6 +342,9 @@ const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
 /* Shape of a `data` declaration; false after an error. */
 bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
 void elab_load_all_std(Elab *e);
+/* The file in which the request's expressions stand: it sees the main file, what that imports,
+ * and the whole library. */
+File *elab_options_file(Elab *e);
 Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
 const char *elab_near_name(Elab *e, const Env *env, const char *name);
 void elab_bind(Elab *e, Env *env, const char *name, Value v, Span span);

@@ -165,6 +165,23 @@ infer_statics(Binder *b, Solve *s)
     }
 }
 
+/* A number given for `real[S...]` says that S is empty, unless another argument says more. */
+static void
+infer_empty(Binder *b, Solve *s)
+{
+    const Dims none = {0};
+
+    for (uint32_t i = 0; i < b->decl->n_params; i++) {
+        const AstType *t = b->decl->params[i]->type;
+        bool pack = t && elab_is_value_type(t) && t->n_dims == 1 &&
+                    t->dims[0]->kind == EXPR_PACK && elab_is_scalar(b->e, b->value[i]);
+        for (uint32_t k = 0; pack && k < b->decl->n_statics; k++)
+            if (b->decl->statics[k]->name == t->dims[0]->name &&
+                s->value[k].kind == VAL_none && !b->decl->statics[k]->value)
+                elab_solve_match(b->e, s, t, none, b->span[i], "");
+    }
+}
+
 static Value
 coerce_lifted(Elab *e, Value v, const AstType *t, Span span, const char *name)
 {
@@ -325,6 +342,7 @@ call_decl(Elab *e, FnVal *fn, const Call *call, Mode mode)
         return elab_call_lifted(e, fn, call, mode);
     elab_solve_begin(e, &s, fn, call->span);
     infer_statics(&b, &s);
+    infer_empty(&b, &s);
     if (call->expect && d->result)
         elab_solve_match(e, &s, d->result, *call->expect, call->span, "");
     if (s.failed)

@@ -160,7 +160,7 @@ give_statics(Elab *e, FnVal *fn, const Expr *const *x)
 {
     const ElabRequest *rq = e->request;
     FnVal *with = arena_new(e->arena, FnVal);
-    Env env = elab_file_env(e->main);
+    Env env = elab_file_env(elab_options_file(e));
 
     *with = *fn;
     with->statics = arena_array(e->arena, Named, rq->n_statics + 1);

@@ -186,6 +186,31 @@ elab_load_files(Elab *e)
     return e->diags->errors == 0;
 }
 
+File *
+elab_options_file(Elab *e)
+{
+    File *f = e->options;
+    uint32_t n = 0;
+
+    if (f)
+        return f;
+    elab_load_all_std(e);
+    f = e->options = arena_new(e->arena, File);
+    f->name = "";
+    f->std = f->sized = true;
+    f->import = arena_array(e->arena, File *, 2 * e->n_files + 1);
+    if (e->main)
+        f->import[n++] = e->main;
+    for (uint32_t i = 0; e->main && i < e->main->n_imports; i++)
+        if (!e->main->import[i]->std)
+            f->import[n++] = e->main->import[i];
+    for (size_t i = 0; i < e->n_files; i++)
+        if (e->file[i]->std)
+            f->import[n++] = e->file[i];
+    f->n_imports = n;
+    return f;
+}
+
 Env
 elab_file_env(File *file)
 {

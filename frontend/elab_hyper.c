@@ -95,7 +95,7 @@ elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p)
 {
     size_t i = find_hyper(e, env, owner, p);
     const Expr *set = e->setting[i], *x = set ? set : p->value;
-    Env outside = elab_file_env(e->main ? e->main : env->file);
+    Env outside = elab_file_env(elab_options_file(e));
     bool read = e->reads_t;
 
     if (!x)
@@ -106,7 +106,7 @@ elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p)
     Value v = elab_eval(e, set ? &outside : env, x, MODE_term);
     e->hyper[i].bound_to_t |= e->reads_t;
     e->reads_t |= read;
-    if (is_numeric(e, p->type) && is_finite_number(v))
+    if (is_numeric(e, p->type) && is_finite_number(v) && !e->hyper[i].bound_to_t)
         return read_input(e, &e->hyper[i], v, p->type, x->span);
     e->hyper[i].fixed = true;
     if (v.kind == VAL_real) {

@@ -376,6 +376,18 @@ compare_op(AstOp op)
     }
 }
 
+/* Nothing is below -inf or above inf, NaN included: what is not bounded is not compared. */
+static bool
+is_never(AstOp op, Value a, Value b)
+{
+    bool less = op == AST_OP_LT;
+
+    if (op != AST_OP_LT && op != AST_OP_GT)
+        return false;
+    return (b.kind == VAL_real && isinf(b.r) && (b.r < 0) == less) ||
+           (a.kind == VAL_real && isinf(a.r) && (a.r > 0) == less);
+}
+
 Value
 elab_compare(Elab *e, AstOp op, Value a, Value b, Span span)
 {
@@ -394,6 +406,8 @@ elab_compare(Elab *e, AstOp op, Value a, Value b, Span span)
         return elab_value_bool(a.kind == VAL_int && b.kind == VAL_int && (a.i == b.i)
                                    ? static_compare(op, 0, 0)
                                    : static_compare(op, as_double(a), as_double(b)));
+    if (is_never(op, a, b))
+        return elab_value_bool(false);
     if (!elab_align(e, arg, 2, span))
         return POISON;
     DType d = is_bool(e, a)                  ? DT_bool
@@ -500,6 +514,8 @@ elab_choose(Elab *e, Value condition, Value a, Value b, Span span)
         return condition.b ? a : b;
     if (!elab_align(e, arg, 3, span))
         return POISON;
+    if (condition.kind == VAL_bool && elab_is_scalar(e, condition.b ? b : a))
+        return arg[condition.b ? 1 : 2];
     Type t = elab_value_type(e, arg[0]);
     for (int i = 1; i < 3; i++)
         t = elab_value_type(e, arg[i]).rank > t.rank ? elab_value_type(e, arg[i]) : t;
