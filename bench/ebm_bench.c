@@ -179,7 +179,7 @@ main(int argc, char **argv)
     }
     b.program.file = argv[1], b.program.sampler = argv[2];
     b.program.inputs = b.inputs, b.program.sampler_settings = b.settings;
-    b.run.threads = 1, b.run.steps = b.run.thin = (uint64_t)1 << 40;
+    b.run.threads = 1, b.run.steps = b.run.thin = INT32_MAX;
     EbmStatus status = EBM_OK;
     for (int i = 3; i < argc && status == EBM_OK; i++)
         status = read_argument(&b, argv[i]);

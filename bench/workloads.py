@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workloads: what is timed, in what unit, and what each number is held against."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Workload:
+    title: str
+    unit: str  # of the rates shown
+    units: int  # in one step of one chain
+    limit: str  # the program of bench/limits
+    model: str
+    sampler: str
+    chains: int
+    settings: dict = field(default_factory=dict)
+    defines: dict = field(default_factory=dict)  # of the limit
+    data: bool = False
+    flops: int = 0  # of the products alone, in one step of one chain
+    bytes: int = 0  # of data read in one step of all chains that share it, a chain
+    stationary: bool = False  # the mean square of the state has settled: all must agree
+
+
+def mlp_flops(d, h):
+    return 4 * (d * h + h * h) + 2 * h
+
+
+def mlp(name, d, h, chains):
+    return Workload(
+        f"MLP {d}-{h}-{h}-1, Langevin", "chain-steps/s", 1, "mlp", f"{name}.ebm", "langevin", chains,
+        {"step_size": "0.001"}, {"DIM": d, "HIDDEN": h, "CHAINS": chains, "ROWS": 8, "VECS": 3},
+        flops=mlp_flops(d, h))
+
+
+def logistic(chains):
+    return Workload(
+        f"logistic regression 100,000 x 50, {chains} chains, MALA", "chain-steps/s", 1, "regression",
+        "logistic.ebm", "mala", chains, {"step_size": "0.00001"}, data=True,
+        flops=4 * 100_000 * 50, bytes=4 * 100_000 * 50 // chains)
+
+
+WORKLOADS = {
+    "w1": Workload("double well 1024 x 128, Langevin", "element-steps/s", 128, "double_well",
+                   "double_well.ebm", "langevin", 1024, {"step_size": "0.01"}, stationary=True),
+    "w2": Workload("8-mode mixture in 2 dimensions, Langevin", "chain-steps/s", 1, "mixture",
+                   "mixture.ebm", "langevin", 65536, {"step_size": "0.05"}),
+    "w7": mlp("mlp_small", 2, 64, 4608),
+    "w8": mlp("mlp_wide", 128, 128, 1152),
+    "gaussian": Workload("Gaussian of 100, HMC", "leapfrog-steps/s", 10, "hmc", "gaussian.ebm", "hmc", 1024,
+                         {"step_size": "0.1", "n_leapfrog_steps": "10"}, stationary=True),
+    "rosenbrock": Workload("Rosenbrock of 10, HMC", "leapfrog-steps/s", 10, "hmc", "rosenbrock.ebm", "hmc",
+                           1024, {"step_size": "0.01", "n_leapfrog_steps": "10"}, {"ROSENBROCK": ""}),
+    "logistic_4": logistic(4),
+    "logistic_1024": logistic(1024),
+}
