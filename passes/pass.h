@@ -53,6 +53,9 @@ typedef struct Pipeline {
 /* From what elaboration gives to what the interpreter runs and lowering reads. */
 extern const Pipeline pipeline_middle;
 
+/* From there to the loop form that back ends read. */
+extern const Pipeline pipeline_loops;
+
 /* NULL after an error, which is among the diagnostics (or, when a pass broke the module, on the
  * log). */
 Module *pass_run(const Module *m, const PassId *order, size_t n, const PassOptions *options);

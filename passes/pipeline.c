@@ -18,11 +18,22 @@ static const PassId middle[] = {
     PASS_inline,   /* no calls */
     PASS_simplify, /* what inlining showed */
     PASS_simplify, /* what moving out of loops showed */
+    PASS_flatten,  /* derivatives are taken: small branches may go */
     PASS_fma,      /* the one change of rounding */
     PASS_own,      /* updates in place */
 };
 
 const Pipeline pipeline_middle = {middle, sizeof middle / sizeof *middle};
+
+static const PassId loops[] = {
+    PASS_lower,   /* loops and scalars alone from here on */
+    PASS_compact, /* what no loop reads */
+    PASS_strip,   /* long loops in pieces that stay in cache */
+    PASS_expand,  /* machine operations alone */
+    PASS_compact, /* what folded away */
+};
+
+const Pipeline pipeline_loops = {loops, sizeof loops / sizeof *loops};
 
 /* ---- the driver */
 

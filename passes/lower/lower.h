@@ -54,13 +54,14 @@ typedef struct Plan {
 typedef struct Lower {
     const Function *in;
     Builder b;
-    Arena *arena;        /* scratch of this function's lowering */
-    Info *info;          /* by node of `in` */
-    Ref *value;          /* what a scalar or a whole array has become */
-    Ref *element;        /* of a grouped node, inside the loop of its item */
-    bool inside;         /* a loop of items is open */
-    uint32_t item;       /* the item whose loop is open */
-    Plan *plan;          /* of the region that is lowered */
+    Arena *arena;  /* scratch of this function's lowering */
+    Info *info;    /* by node of `in` */
+    Ref *value;    /* what a scalar or a whole array has become */
+    Ref *element;  /* of a grouped node, inside the loop of its item */
+    bool inside;   /* a loop of items is open */
+    uint32_t item; /* the item whose loop is open */
+    Plan *plan;    /* of the region that is lowered */
+    bool by_rate;  /* what is fixed is planned before what moves, whatever the program order */
     Ref index[MAX_RANK]; /* of the open loop */
     unsigned rank;
 } Lower;

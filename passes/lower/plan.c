@@ -153,6 +153,35 @@ survey_rates(Lower *l)
         l->info[id].rate = chain[id] ? 2 : varies[id] ? 1 : 0;
 }
 
+/* An array that is changed in place must be read before by all that reads it: then program
+ * order stands. */
+static bool
+is_read_faster(const Lower *l, uint32_t changed)
+{
+    const Node *n = &l->in->node[changed];
+
+    for (uint32_t id = 1; id < changed; id++)
+        for (uint32_t i = 0; i < l->in->node[id].n_args; i++)
+            for (uint32_t k = 0; k < n->n_args; k++)
+                if (ref_eq(l->in->node[id].arg[i], n->arg[k]) &&
+                    lower_node(l, n->arg[k])->type.rank &&
+                    l->info[id].rate > l->info[changed].rate)
+                    return true;
+    return false;
+}
+
+static bool
+may_reorder(const Lower *l)
+{
+    for (uint32_t id = 1; id < l->in->n; id++) {
+        Op op = l->in->node[id].op;
+        bool changes = op == OP_update || op == OP_put_add || op == OP_for || op == OP_while;
+        if (changes && l->info[id].live && l->info[id].rate < 2 && is_read_faster(l, id))
+            return false;
+    }
+    return true;
+}
+
 void
 lower_survey(Lower *l)
 {
@@ -163,6 +192,7 @@ lower_survey(Lower *l)
         if (l->info[id].live)
             survey_node(l, id);
     survey_rates(l);
+    l->by_rate = may_reorder(l);
 }
 
 /* ---- placing
@@ -431,8 +461,11 @@ lower_plan(Lower *l, RegionId r)
     Planner p = {.l = l, .region = r};
     const Region *region = &l->in->region[r];
 
-    for (size_t k = 0; k < region->n_nodes; k++)
-        if (l->info[region->node[k]].live)
-            plan_node(&p, region->node[k]);
+    for (uint8_t rate = l->by_rate ? 0 : 2; rate <= 2; rate++)
+        for (size_t k = 0; k < region->n_nodes; k++) {
+            const Info *i = &l->info[region->node[k]];
+            if (i->live && (!l->by_rate || i->rate == rate))
+                plan_node(&p, region->node[k]);
+        }
     return p.plan;
 }
