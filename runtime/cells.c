@@ -143,6 +143,20 @@ rt_cells_put(const RtCells *cells, uint64_t row, unsigned lanes, uint64_t turn, 
 }
 
 void
+rt_cells_fill(const RtCells *cells, RtType from, const void *data)
+{
+    size_t size = rt_type_size(from);
+
+    for (size_t e = 0; e < cells->count; e++) {
+        const char *at = (const char *)data + e * size;
+        if (from == cells->type)
+            memcpy(cells->data + cells->cell[e], at, size);
+        else
+            store(cells->type, cells->data + cells->cell[e], load(from, at));
+    }
+}
+
+void
 rt_cells_get(const RtCells *cells, uint64_t row, unsigned lanes, RtType to, void *record)
 {
     size_t size = rt_type_size(to);

@@ -43,6 +43,9 @@ RtType rt_type_of(EbmDType dtype);
 void rt_cells_put(const RtCells *cells, uint64_t row, unsigned lanes, uint64_t turn,
                   uint64_t turns, RtType from, const void *record, size_t pitch);
 
+/* Writes all elements of row 0 from a dense array. */
+void rt_cells_fill(const RtCells *cells, RtType from, const void *data);
+
 /* Reads turn 0 of rows [row, row + lanes) into a record of elements of type `to`; the lanes
  * after them repeat the last. */
 void rt_cells_get(const RtCells *cells, uint64_t row, unsigned lanes, RtType to, void *record);

@@ -415,7 +415,7 @@ EBM_API EbmStatus ebm_run_set_params(EbmRun *run, const EbmNamed *params, size_t
 EBM_API EbmStatus ebm_run_init_params(EbmRun *run, uint64_t seed, EbmReport **ret_report);
 
 /* Parameter `name` into the caller's memory, of its shape and any floating-point type. */
-EBM_API EbmStatus ebm_run_get_param(const EbmRun *run, const char *name, const EbmArray *ret,
+EBM_API EbmStatus ebm_run_get_param(EbmRun *run, const char *name, const EbmArray *ret,
                                     EbmReport **ret_report);
 
 /* Where chains start, for EBM_INIT_given: [chains, ...x], or [...x] for all alike. */
@@ -473,6 +473,10 @@ typedef struct EbmSampleOptions {
  * EBM_CANCELLED: the run stands between two steps, and may go on. */
 EBM_API EbmStatus ebm_run_sample(EbmRun *run, const EbmSampleOptions *options,
                                  EbmReport **ret_report);
+
+/* Back to before the start; what is set stays.  Values can be set anew from here on: they
+ * cannot once chains have started, as these may hold what was computed from them. */
+EBM_API void ebm_run_restart(EbmRun *run);
 
 /* Makes the sampling call that runs now (or else the next) stop soon.  From any thread or
  * signal handler. */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compile.c -- the stages between an elaborated program and its kernel
+ */
+#include "api/compile.h"
+
+#include <stdlib.h>
+
+#include "api/backend.h"
+#include "api/report.h"
+#include "passes/pass.h"
+
+static const Module *
+run_passes(Compilation *c, const Module *m, const PassId *pass, size_t n)
+{
+    PassOptions options = {.arena = &c->arena, .diags = &c->diags, .log = c->log};
+    return pass_run(m, pass, n, &options);
+}
+
+static void
+make_module(void *user)
+{
+    static const PassId to_loops[] = {PASS_flatten, PASS_lower, PASS_expand};
+    Compilation *c = user;
+
+    c->diags = (DiagList){.arena = &c->arena, .sources = &c->program->reading.sources};
+    c->module = c->program->program.module;
+    if (c->stage >= EBM_STAGE_grad)
+        c->module = run_passes(c, c->module, pipeline_middle.pass, pipeline_middle.n);
+    if (c->module && c->stage >= EBM_STAGE_loops)
+        c->module = run_passes(c, c->module, to_loops, sizeof to_loops / sizeof *to_loops);
+}
+
+static void
+make_image(void *user)
+{
+    Compilation *c = user;
+    const Backend *backend = backend_open(&c->error);
+
+    if (backend)
+        backend->compile(c->module, &c->spec, &c->arena, &c->image, &c->diags);
+}
+
+static bool
+guard_image(Compilation *c)
+{
+    backend_lock();
+    bool done = arena_guard(&c->arena, make_image, c);
+    backend_unlock();
+    return done;
+}
+
+EbmStatus
+compilation_run(Compilation *c, EbmReport **ret_report)
+{
+    bool images = c->stage >= EBM_STAGE_llvm;
+
+    c->log = open_memstream(&c->log_text, &c->log_size);
+    if (!c->log)
+        return report_memory(ret_report);
+    bool done = arena_guard(&c->arena, make_module, c);
+    if (done && images && c->module && !c->diags.errors)
+        done = guard_image(c);
+    fflush(c->log);
+    if (!done)
+        return report_memory(ret_report);
+    if (c->error.code != RT_OK)
+        return report_error(ret_report, &c->error);
+    EbmStatus status = report_diags(ret_report, &c->diags);
+    if (status == EBM_OK && (!c->module || (images && !c->image.bytes)))
+        return report_say(ret_report, EBM_INTERNAL_ERROR, NULL,
+                          "the compiler failed on this program: %s",
+                          c->log_size ? c->log_text : "no reason given");
+    return status;
+}
+
+void
+compilation_close(Compilation *c)
+{
+    if (c->log)
+        fclose(c->log);
+    free(c->log_text);
+    arena_free(&c->arena);
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * interpret.c -- kernels that the reference interpreter runs
+ *
+ * A launch is carried out chain by chain: what the chain holds is copied out of its records,
+ * the entry function is run, and the results are copied back.
+ */
+#include "api/interpret.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/interp.h"
+
+static uint64_t
+record_bytes(const EbmSlot *slot)
+{
+    uint64_t bytes = slot->count * EBM_BLOCK * dtype_size((DType)slot->dtype);
+    return (bytes + 63) / 64 * 64;
+}
+
+/* ---- the manifest */
+
+static EbmSlot
+slot_of(const char *name, Type type)
+{
+    EbmSlot slot = {.dtype = type.dtype, .rank = type.rank, .count = type_size(type)};
+
+    snprintf(slot.name, sizeof slot.name, "%s", name);
+    for (unsigned i = 0; i < type.rank; i++)
+        slot.dim[i] = type.dim[i];
+    return slot;
+}
+
+static uint32_t
+find_slot(const EbmSlot *slot, uint32_t n, const char *name)
+{
+    uint32_t i = 0;
+
+    while (i < n && strncmp(slot[i].name, name, sizeof slot[i].name - 1) != 0)
+        i++;
+    return i;
+}
+
+static uint32_t
+find_hyper(const EbmManifest *m, const char *name)
+{
+    uint32_t i = 0;
+
+    while (i < m->n_hyper && strncmp(m->hyper[i].name, name, sizeof m->hyper[i].name - 1) != 0)
+        i++;
+    return i;
+}
+
+static void
+add_hyper(EbmManifest *m, const char *name, Type type)
+{
+    EbmHyper *h = &m->hyper[m->n_hyper];
+
+    if (find_hyper(m, name) < m->n_hyper)
+        return;
+    snprintf(h->name, sizeof h->name, "%s", name);
+    h->kind = dtype_is_float((DType)type.dtype) ? EBM_HYPER_real : EBM_HYPER_int;
+    m->n_hyper++;
+}
+
+static void
+add_state(EbmManifest *m, const char *name, Type type)
+{
+    EbmSlot slot = slot_of(name, type);
+
+    if (find_slot(m->state, m->n_state, name) < m->n_state)
+        return;
+    slot.offset = m->state_bytes;
+    m->state_bytes += record_bytes(&slot);
+    if (m->n_state == 0)
+        m->x_bytes = m->state_bytes;
+    m->state[m->n_state++] = slot;
+}
+
+static void
+add_input(EbmManifest *m, const Input *in, Type type)
+{
+    switch ((InputKind)in->kind) {
+    case INPUT_x:
+    case INPUT_state: add_state(m, in->name, type); break;
+    case INPUT_hyper: add_hyper(m, in->name, type); break;
+    case INPUT_data:
+    case INPUT_param:
+    case INPUT_given:
+        if (find_slot(m->input, m->n_inputs, in->name) == m->n_inputs)
+            m->input[m->n_inputs++] = slot_of(in->name, type);
+        break;
+    default: break;
+    }
+}
+
+static void
+add_inputs(EbmManifest *m, const Function *f)
+{
+    for (uint32_t i = 0; f && i < f->region[0].n_params; i++)
+        add_input(m, &f->input[i], ir_type(f, f->region[0].param[i]));
+}
+
+static void
+add_outputs(EbmManifest *m, const Function *step, const Function *eval)
+{
+    for (uint32_t i = 0; step && i < step->region[0].n_yields; i++)
+        if (step->output[i].report)
+            m->report[m->n_reports++] =
+                slot_of(step->output[i].name, ir_type(step, step->region[0].yield[i]));
+    for (uint32_t i = 0; eval && i < eval->region[0].n_yields; i++) {
+        EbmSlot slot = slot_of(eval->output[i].name, ir_type(eval, eval->region[0].yield[i]));
+        slot.offset = m->value_bytes;
+        m->value_bytes += record_bytes(&slot);
+        m->value[m->n_values++] = slot;
+    }
+}
+
+static uint32_t
+count_params(const Function *f)
+{
+    return f ? f->region[0].n_params + f->region[0].n_yields : 0;
+}
+
+static void
+make_manifest(Arena *arena, Interpreter *in)
+{
+    EbmManifest *m = &in->manifest;
+    size_t n = 1 + count_params(in->start) + count_params(in->step) + count_params(in->eval);
+
+    m->hyper = arena_array(arena, EbmHyper, n);
+    m->input = arena_array(arena, EbmSlot, n);
+    m->state = arena_array(arena, EbmSlot, n);
+    m->report = arena_array(arena, EbmSlot, n);
+    m->value = arena_array(arena, EbmSlot, n);
+    add_inputs(m, in->step); /* it has every state; @eval and @start may have less */
+    add_inputs(m, in->eval);
+    add_inputs(m, in->start);
+    add_outputs(m, in->step, in->eval);
+    for (uint32_t i = 0; in->start && i < in->start->region[0].n_params; i++)
+        m->x_given |= in->start->input[i].kind == INPUT_x;
+    m->image_bytes = 1; /* so that entry points are inside it */
+    for (unsigned i = 0; i < EBM_ENTRY_COUNT; i++)
+        m->entry[i] = UINT64_MAX;
+    m->entry[EBM_ENTRY_start] = in->start ? 0 : UINT64_MAX;
+    m->entry[EBM_ENTRY_sample] = in->step ? 0 : UINT64_MAX;
+    m->entry[EBM_ENTRY_eval] = in->eval ? 0 : UINT64_MAX;
+}
+
+const Interpreter *
+interpreter_new(Arena *arena, const Module *module)
+{
+    Interpreter *in = arena_new(arena, Interpreter);
+
+    in->module = module;
+    in->start = module_find(module, "start");
+    in->step = module_find(module, "step");
+    in->eval = module_find(module, "eval");
+    make_manifest(arena, in);
+    return in;
+}
+
+/* ---- one function, one chain */
+
+/* Buffers of one function's parameters and results, in one piece of memory. */
+typedef struct Frame {
+    const Interpreter *in;
+    const Function *f;
+    const EbmLaunch *launch;
+    Interp *interp;
+    const void **arg;
+    void **result;
+    Scalar *number; /* a parameter: hyperparameters and counts */
+    unsigned char *memory;
+} Frame;
+
+static size_t
+type_bytes(Type t)
+{
+    return ((size_t)type_size(t) * dtype_size((DType)t.dtype) + 63) / 64 * 64;
+}
+
+/* Is the parameter copied for each chain? */
+static bool
+is_kept(const Input *in)
+{
+    return in->kind == INPUT_x || in->kind == INPUT_state;
+}
+
+static void
+bind_uniform(Frame *f, uint32_t i)
+{
+    const Input *in = &f->f->input[i];
+    DType d = (DType)ir_type(f->f, f->f->region[0].param[i]).dtype;
+    const EbmManifest *m = &f->in->manifest;
+    double value = 0.0;
+
+    switch ((InputKind)in->kind) {
+    case INPUT_hyper: value = f->launch->hyper[find_hyper(m, in->name)]; break;
+    case INPUT_n_steps: value = (double)f->launch->n_steps; break;
+    case INPUT_n_warmup: value = (double)f->launch->n_warmup; break;
+    case INPUT_step: break;
+    default: f->arg[i] = f->launch->input[find_slot(m->input, m->n_inputs, in->name)]; return;
+    }
+    f->number[i] = scalar_from_double(value, d);
+    f->arg[i] = &f->number[i];
+}
+
+static bool
+frame_open(Frame *f, RtError *error)
+{
+    const Region *body = &f->f->region[0];
+    size_t bytes = 64;
+
+    for (uint32_t i = 0; i < body->n_params; i++)
+        bytes += is_kept(&f->f->input[i]) ? type_bytes(ir_type(f->f, body->param[i])) : 0;
+    for (uint32_t i = 0; i < body->n_yields; i++)
+        bytes += type_bytes(ir_type(f->f, body->yield[i]));
+    f->interp = interp_new(f->in->module, NULL);
+    f->arg = calloc((size_t)body->n_params + 1, sizeof *f->arg);
+    f->number = calloc((size_t)body->n_params + 1, sizeof *f->number);
+    f->result = calloc((size_t)body->n_yields + 1, sizeof *f->result);
+    f->memory = calloc(1, bytes);
+    if (!f->interp || !f->arg || !f->number || !f->result || !f->memory)
+        return rt_fail_memory(error, "interpreter", bytes);
+    unsigned char *at = f->memory;
+    for (uint32_t i = 0; i < body->n_params; i++)
+        if (is_kept(&f->f->input[i])) {
+            f->arg[i] = at;
+            at += type_bytes(ir_type(f->f, body->param[i]));
+        } else {
+            bind_uniform(f, i);
+        }
+    for (uint32_t i = 0; i < body->n_yields; i++) {
+        f->result[i] = at;
+        at += type_bytes(ir_type(f->f, body->yield[i]));
+    }
+    return true;
+}
+
+static void
+frame_close(Frame *f)
+{
+    interp_free(f->interp);
+    free(f->arg);
+    free(f->number);
+    free(f->result);
+    free(f->memory);
+}
+
+static bool
+frame_run(Frame *f, uint64_t step, uint64_t chain, RtError *error)
+{
+    InterpPlace place = {.step = step, .chain = chain};
+
+    place.key[0] = f->launch->round_key[0][0];
+    place.key[1] = f->launch->round_key[0][1];
+    InterpStatus status = interp_run(f->interp, f->f, &place, f->arg, f->result);
+    if (status == INTERP_OK)
+        return true;
+    return rt_fail(error, status == INTERP_MEMORY ? RT_MEMORY : RT_INTERNAL, "interpreter: %s",
+                   interp_status_text(status));
+}
+
+/* ---- records */
+
+static void
+take(const EbmSlot *slot, const unsigned char *record, unsigned lane, void *to)
+{
+    size_t size = dtype_size((DType)slot->dtype);
+
+    for (uint64_t e = 0; e < slot->count; e++)
+        memcpy((char *)to + e * size, record + (e * EBM_BLOCK + lane) * size, size);
+}
+
+static void
+put(const EbmSlot *slot, unsigned char *record, unsigned lane, const void *from)
+{
+    size_t size = dtype_size((DType)slot->dtype);
+
+    for (uint64_t e = 0; e < slot->count; e++)
+        memcpy(record + (e * EBM_BLOCK + lane) * size, (const char *)from + e * size, size);
+}
+
+/* Fills the arguments that a chain keeps from a record of states, or of points. */
+static void
+take_kept(Frame *f, const unsigned char *record, unsigned lane)
+{
+    const EbmManifest *m = &f->in->manifest;
+
+    for (uint32_t i = 0; i < f->f->region[0].n_params; i++)
+        if (is_kept(&f->f->input[i])) {
+            const EbmSlot *slot =
+                &m->state[find_slot(m->state, m->n_state, f->f->input[i].name)];
+            take(slot, record + slot->offset, lane, (void *)(uintptr_t)f->arg[i]);
+        }
+}
+
+/* Puts the results that are not reports where the states are. */
+static void
+put_kept(const Frame *f, unsigned char *record, unsigned lane)
+{
+    const EbmManifest *m = &f->in->manifest;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < f->f->region[0].n_yields; i++)
+        if (!f->f->output[i].report) {
+            const EbmSlot *slot = &m->state[n++];
+            put(slot, record + slot->offset, lane, f->result[i]);
+        }
+}
+
+/* ---- entry points */
+
+static bool
+start_chain(Frame *f, uint64_t chain, RtError *error)
+{
+    unsigned char *record = f->launch->state + chain / EBM_BLOCK * f->in->manifest.state_bytes;
+    unsigned lane = (unsigned)(chain % EBM_BLOCK);
+
+    take_kept(f, record, lane);
+    if (!frame_run(f, 0, chain, error))
+        return false;
+    put_kept(f, record, lane);
+    return true;
+}
+
+static bool
+all_finite(const Frame *f)
+{
+    for (uint32_t i = 0; i < f->f->region[0].n_yields; i++) {
+        Type t = ir_type(f->f, f->f->region[0].yield[i]);
+        if (f->f->output[i].report || !dtype_is_float((DType)t.dtype))
+            continue;
+        for (uint64_t e = 0; e < type_size(t); e++) {
+            Scalar s = {0};
+            size_t size = dtype_size((DType)t.dtype);
+            memcpy(&s, (const char *)f->result[i] + e * size, size);
+            if (!isfinite(scalar_to_double(s, (DType)t.dtype)))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void
+keep_reports(const Frame *f, double *record, unsigned lane)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < f->f->region[0].n_yields; i++)
+        if (f->f->output[i].report) {
+            DType d = (DType)ir_type(f->f, f->f->region[0].yield[i]).dtype;
+            Scalar s = {0};
+            memcpy(&s, f->result[i], dtype_size(d));
+            record[n++ * EBM_BLOCK + lane] = scalar_to_double(s, d);
+        }
+}
+
+/* What is kept of the step just made. */
+static void
+keep(const Frame *f, uint64_t chain, uint64_t step, const unsigned char *record)
+{
+    const EbmLaunch *l = f->launch;
+    const EbmManifest *m = &f->in->manifest;
+    uint64_t block = chain / EBM_BLOCK;
+    unsigned lane = (unsigned)(chain % EBM_BLOCK);
+
+    if (step < l->n_warmup || (step - l->n_warmup + 1) % l->thin != 0)
+        return;
+    uint64_t kept = (step - l->n_warmup) / l->thin - l->first_kept;
+    if (kept >= l->kept_room)
+        return;
+    uint64_t row = block * l->kept_room + kept;
+    if (l->draws) {
+        size_t size = dtype_size((DType)m->state[0].dtype);
+        for (uint64_t e = 0; e < m->state[0].count; e++) {
+            size_t at = (e * EBM_BLOCK + lane) * size;
+            memcpy(l->draws + row * m->x_bytes + at, record + at, size);
+        }
+    }
+    if (l->reports)
+        keep_reports(f, l->reports + row * m->n_reports * EBM_BLOCK, lane);
+}
+
+static void
+set_step(Frame *f, uint64_t step)
+{
+    for (uint32_t i = 0; i < f->f->region[0].n_params; i++)
+        if (f->f->input[i].kind == INPUT_step)
+            f->number[i] = scalar_from_double(
+                (double)step, (DType)ir_type(f->f, f->f->region[0].param[i]).dtype);
+}
+
+static bool
+sample_chain(Frame *f, uint64_t chain, RtError *error)
+{
+    const EbmLaunch *l = f->launch;
+    unsigned char *record = l->state + chain / EBM_BLOCK * f->in->manifest.state_bytes;
+    unsigned lane = (unsigned)(chain % EBM_BLOCK);
+
+    for (uint64_t s = l->first_step; s < l->last_step; s++) {
+        take_kept(f, record, lane);
+        set_step(f, s);
+        if (!frame_run(f, s, chain, error))
+            return false;
+        if (all_finite(f)) {
+            put_kept(f, record, lane);
+        } else {
+            l->rejected[chain]++;
+            if (l->first_rejected[chain] == UINT64_MAX)
+                l->first_rejected[chain] = s;
+        }
+        keep(f, chain, s, record);
+    }
+    return true;
+}
+
+static bool
+evaluate_point(Frame *f, uint64_t chain, RtError *error)
+{
+    const EbmManifest *m = &f->in->manifest;
+    uint64_t block = chain / EBM_BLOCK;
+    unsigned lane = (unsigned)(chain % EBM_BLOCK);
+
+    take_kept(f, f->launch->points + block * m->x_bytes, lane);
+    if (!frame_run(f, 0, chain, error))
+        return false;
+    for (uint32_t i = 0; i < m->n_values; i++)
+        put(&m->value[i], f->launch->values + block * m->value_bytes + m->value[i].offset, lane,
+            f->result[i]);
+    return true;
+}
+
+static bool
+launch(const void *user, EbmEntry entry, const EbmLaunch *l, RtError *error)
+{
+    const Interpreter *in = user;
+    Frame f = {.in = in, .launch = l};
+    bool (*each)(Frame *, uint64_t, RtError *) = NULL;
+
+    switch (entry) {
+    case EBM_ENTRY_start: f.f = in->start, each = start_chain; break;
+    case EBM_ENTRY_sample: f.f = in->step, each = sample_chain; break;
+    case EBM_ENTRY_eval: f.f = in->eval, each = evaluate_point; break;
+    default: return true;
+    }
+    bool done = frame_open(&f, error);
+    for (uint64_t c = l->first_block * EBM_BLOCK; done && c < l->last_block * EBM_BLOCK; c++)
+        done = each(&f, c, error);
+    frame_close(&f);
+    return done;
+}
+
+RtEngine
+interpreter_engine(const Interpreter *in)
+{
+    return (RtEngine){&in->manifest, in, launch};
+}
+
+bool
+interpreter_params(const Module *module, uint64_t seed, void *const *ret, RtError *error)
+{
+    const Function *f = module_find(module, "params");
+    InterpPlace place = {.step = 0};
+
+    interp_key(seed, PURPOSE_weights, place.key);
+    Interp *interp = interp_new(module, NULL);
+    InterpStatus status = interp ? interp_run(interp, f, &place, NULL, ret) : INTERP_MEMORY;
+    interp_free(interp);
+    if (status == INTERP_OK)
+        return true;
+    return rt_fail(error, status == INTERP_MEMORY ? RT_MEMORY : RT_INTERNAL,
+                   "initial weights: %s", interp_status_text(status));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * interpret.h -- kernels that the reference interpreter runs.
+ *
+ * They are launched as images are, and give the same bits, some thousand times slower.
+ */
+#ifndef EBM_API_INTERPRET_H
+#define EBM_API_INTERPRET_H
+
+#include "ir/ir.h"
+#include "runtime/launch.h"
+
+typedef struct Interpreter {
+    const Module *module; /* after the middle passes */
+    const Function *start, *step, *eval;
+    EbmManifest manifest;
+} Interpreter;
+
+/* Lives in the arena, as the module does.  Within an arena_guard. */
+const Interpreter *interpreter_new(Arena *arena, const Module *module);
+
+RtEngine interpreter_engine(const Interpreter *in);
+
+/* Runs @params: array i of ret, in the order of its results, is room for that result's
+ * elements. */
+bool interpreter_params(const Module *module, uint64_t seed, void *const *ret, RtError *error);
+
+#endif

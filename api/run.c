@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run.c -- runs: one set of chains, moved, looked at, taken up again
+ */
+#include "api/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/array.h"
+#include "ir/interp.h"
+#include "runtime/cpu.h"
+#include "runtime/pool.h"
+
+/* ---- making */
+
+static void
+set_defaults(EbmRun *run)
+{
+    const Program *p = &run->kernel->program->program;
+    const EbmManifest *m = run->kernel->engine.manifest;
+
+    for (size_t i = 0; i < p->n_hyper; i++)
+        for (uint32_t k = 0; p->hyper[i].input && p->hyper[i].has_value && k < m->n_hyper; k++)
+            if (strcmp(m->hyper[k].name, p->hyper[i].input) == 0) {
+                rt_run_hyper(run->run)[k] = p->hyper[i].value;
+                run->hyper_set[k] = true;
+            }
+}
+
+static EbmStatus
+make_run(EbmRun *run, const EbmRunOptions *o, EbmReport **ret_report)
+{
+    unsigned threads = o->threads ? o->threads : rt_cpu_threads();
+    RtPlan plan = {
+        .chains = o->chains,
+        .steps = o->steps,
+        .warmup = o->warmup,
+        .thin = o->thin,
+        .threads = threads > RT_MAX_THREADS ? RT_MAX_THREADS : threads,
+    };
+    RtError error = {0};
+
+    interp_key(o->seed, PURPOSE_sample, plan.sample_key);
+    interp_key(o->seed, PURPOSE_init, plan.start_key);
+    run->seed = o->seed;
+    if (o->threads > RT_MAX_THREADS)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "expected at most %d threads, found %u", RT_MAX_THREADS, o->threads);
+    if (!rt_run_create(&run->kernel->engine, &plan, &run->run, &error))
+        return report_error(ret_report, &error);
+    if (!run_list_values(run))
+        return report_memory(ret_report);
+    set_defaults(run);
+    return report_nothing(ret_report);
+}
+
+EbmStatus
+ebm_run_create(const EbmKernel *kernel, const EbmRunOptions *options, EbmRun **ret,
+               EbmReport **ret_report)
+{
+    EbmRunOptions o = EBM_RUN_OPTIONS_INIT;
+
+    if (!take_options(&o, sizeof o, options))
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "run options without their initial value");
+    EbmRun *run = calloc(1, sizeof *run);
+    if (!run)
+        return report_memory(ret_report);
+    run->kernel = kernel_keep(kernel);
+    EbmStatus status = make_run(run, &o, ret_report);
+    if (status == EBM_OK)
+        *ret = run;
+    else
+        ebm_run_free(run);
+    return status;
+}
+
+void
+ebm_run_free(EbmRun *run)
+{
+    if (!run)
+        return;
+    rt_run_free(run->run);
+    run_clear_values(run);
+    ebm_kernel_free(run->kernel);
+    free(run);
+}
+
+/* ---- start */
+
+/* One point for all chains is a view whose first stride is 0. */
+static RtView
+start_view(const EbmRun *run)
+{
+    const EbmSlot *x = &run->kernel->engine.manifest->state[0];
+    RtView v = {.type = run->start.type, .rank = x->rank + 1, .data = run->start.data};
+    ptrdiff_t stride = (ptrdiff_t)rt_type_size(v.type);
+
+    for (unsigned i = x->rank; i-- > 0;) {
+        v.shape[i + 1] = x->dim[i];
+        v.stride[i + 1] = stride;
+        stride *= (ptrdiff_t)x->dim[i];
+    }
+    v.shape[0] = rt_run_plan(run->run)->chains;
+    v.stride[0] = run->start.rank > x->rank ? stride : 0;
+    return v;
+}
+
+EbmStatus
+ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
+{
+    const EbmManifest *m = run->kernel->engine.manifest;
+    const EbmSlot *x = &m->state[0];
+    RtArray copy = {0}, value = {0};
+    RtError error = {0};
+    RtView view;
+    EbmStatus status = run_check_waiting(run, ret_report);
+
+    if (status != EBM_OK)
+        return status;
+    if (!m->x_given)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, "make it with EBM_INIT_given",
+                          "the program makes its own starting points");
+    if (!array_view(points, "starting points", &view, &error))
+        return report_error(ret_report, &error);
+    bool each = rt_view_fits(&view, 1, x) && view.shape[0] == rt_run_plan(run->run)->chains;
+    if (!each && !rt_view_fits(&view, 0, x))
+        return report_say(
+            ret_report, EBM_SHAPE_ERROR, NULL,
+            "starting points: expected one of '%s', or one a chain of %llu, found "
+            "the shape %s",
+            x->name, (unsigned long long)rt_run_plan(run->run)->chains,
+            array_shape_text(points->rank, points->shape).text);
+    bool done = array_copy(points, "starting points", &copy, &error) &&
+                rt_array_convert(&copy, rt_type_of((EbmDType)x->dtype), &value,
+                                 "starting points", &error);
+    rt_array_clear(&copy);
+    if (!done)
+        return report_error(ret_report, &error);
+    rt_array_clear(&run->start);
+    run->start = value;
+    run->has_start = true;
+    return report_nothing(ret_report);
+}
+
+/* Binds, and starts the chains unless they are. */
+static EbmStatus
+start(EbmRun *run, EbmReport **ret_report)
+{
+    RtView view = {0};
+    RtError error = {0};
+    EbmStatus status = run_bind(run, ret_report);
+
+    if (status != EBM_OK || rt_run_started(run->run))
+        return status;
+    if (run->has_start)
+        view = start_view(run);
+    if (!rt_run_start(run->run, run->has_start ? &view : NULL, &error))
+        return report_error(ret_report, &error);
+    return EBM_OK;
+}
+
+void
+ebm_run_restart(EbmRun *run)
+{
+    rt_run_restart(run->run);
+}
+
+/* ---- memory */
+
+EbmStatus
+ebm_run_memory(const EbmRun *run, int with_draws, EbmMemory *ret, EbmReport **ret_report)
+{
+    const RtPlan *plan = rt_run_plan(run->run);
+    const EbmSlot *x = &run->kernel->engine.manifest->state[0];
+    uint64_t each = x->count * rt_type_size(rt_type_of((EbmDType)x->dtype));
+    EbmMemory m = EBM_MEMORY_INIT;
+    RtError error = {0};
+
+    m.kept = rt_plan_kept(plan, plan->warmup + plan->steps);
+    if (__builtin_mul_overflow(m.kept, plan->chains, &m.draws) ||
+        __builtin_mul_overflow(m.draws, each, &m.draws))
+        m.draws = UINT64_MAX;
+    m.internal = rt_run_bytes(run->run);
+    m.available = rt_memory().available;
+    if (ret)
+        give_results(ret, &m, sizeof m);
+    uint64_t need = m.internal;
+    if (with_draws && __builtin_add_overflow(need, m.draws, &need))
+        need = UINT64_MAX;
+    if (!rt_memory_check("this run", need, &error))
+        return report_error(ret_report, &error);
+    return report_nothing(ret_report);
+}
+
+/* ---- sampling */
+
+typedef struct Shower {
+    EbmProgressFn *show;
+    void *user;
+} Shower;
+
+static bool
+show_progress(void *user, const RtProgress *p)
+{
+    const Shower *s = user;
+    EbmProgress progress = {p->step, p->last_step, p->kept, p->rejected, p->seconds};
+
+    return s->show(s->user, &progress) != 0;
+}
+
+/* Draws and reports are numbers with fractions. */
+static bool
+real_view(const EbmArray *array, const char *what, RtView *ret, RtError *error)
+{
+    if (!array_view(array, what, ret, error))
+        return false;
+    if (ret->type != RT_f32 && ret->type != RT_f64)
+        return rt_fail(error, RT_TYPE, "%s: expected an array of f32 or f64, found %s", what,
+                       rt_type_name(ret->type));
+    return true;
+}
+
+EbmStatus
+ebm_run_sample(EbmRun *run, const EbmSampleOptions *options, EbmReport **ret_report)
+{
+    EbmSampleOptions o = EBM_SAMPLE_OPTIONS_INIT;
+    RtView draws, reports;
+    RtError error = {0};
+
+    if (!take_options(&o, sizeof o, options))
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "sample options without their initial value");
+    Shower shower = {o.progress, o.progress_user};
+    RtSampling sampling = {
+        .last_step = o.last_step,
+        .draws = o.draws.data ? &draws : NULL,
+        .reports = o.reports.data ? &reports : NULL,
+        .first_draw = o.first_draw,
+        .progress = o.progress ? show_progress : NULL,
+        .user = &shower,
+    };
+    if ((sampling.draws && !real_view(&o.draws, "draws", &draws, &error)) ||
+        (sampling.reports && !real_view(&o.reports, "reports", &reports, &error)))
+        return report_error(ret_report, &error);
+    EbmStatus status = start(run, ret_report);
+    if (status != EBM_OK)
+        return status;
+    if (!rt_run_sample(run->run, &sampling, &error))
+        return report_error(ret_report, &error);
+    return report_nothing(ret_report);
+}
+
+void
+ebm_run_cancel(EbmRun *run)
+{
+    rt_run_cancel(run->run);
+}
+
+uint64_t
+ebm_run_step(const EbmRun *run)
+{
+    return rt_run_step(run->run);
+}
+
+uint64_t
+ebm_run_kept(const EbmRun *run)
+{
+    return rt_plan_kept(rt_run_plan(run->run), rt_run_step(run->run));
+}
+
+uint32_t
+ebm_run_threads(const EbmRun *run)
+{
+    return rt_run_plan(run->run)->threads;
+}
+
+double
+ebm_run_seconds(const EbmRun *run)
+{
+    return rt_run_seconds(run->run);
+}
+
+void
+ebm_run_rejected(const EbmRun *run, EbmRejected *ret, uint64_t *per_chain)
+{
+    EbmRejected all = EBM_REJECTED_INIT;
+
+    all.first_step = all.first_chain = UINT64_MAX;
+    for (uint64_t c = 0; c < rt_run_plan(run->run)->chains; c++) {
+        uint64_t first, n = rt_run_rejected(run->run, c, &first);
+        all.total += n;
+        all.chains += n > 0;
+        if (n > 0 && first < all.first_step) {
+            all.first_step = first;
+            all.first_chain = c;
+        }
+        if (per_chain)
+            per_chain[c] = n;
+    }
+    if (ret)
+        give_results(ret, &all, sizeof all);
+}
+
+/* ---- states */
+
+EbmStatus
+ebm_run_get_state(EbmRun *run, size_t index, const EbmArray *ret, EbmReport **ret_report)
+{
+    const EbmManifest *m = run->kernel->engine.manifest;
+    RtView view;
+    RtError error = {0};
+
+    if (index >= m->n_state)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "a chain has %u states, and no %zu", m->n_state, index);
+    EbmStatus status = start(run, ret_report);
+    if (status != EBM_OK)
+        return status;
+    if (!array_view(ret, m->state[index].name, &view, &error) ||
+        !rt_run_get_state(run->run, (uint32_t)index, &view, &error))
+        return report_error(ret_report, &error);
+    return report_nothing(ret_report);
+}
+
+EbmStatus
+ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *states, size_t count,
+               EbmReport **ret_report)
+{
+    const EbmManifest *m = run->kernel->engine.manifest;
+    RtView *view = calloc(count + 1, sizeof *view);
+    RtError error = {0};
+    bool done = view != NULL;
+
+    if (!done)
+        return report_memory(ret_report);
+    if (count != m->n_state)
+        done = rt_fail(&error, RT_SHAPE, "a chain has %u states, and %zu are given", m->n_state,
+                       count);
+    for (size_t i = 0; done && i < count; i++)
+        done = array_view(&states[i], m->state[i].name, &view[i], &error);
+    done = done && rt_run_resume(run->run, step, view, &error);
+    free(view);
+    return done ? report_nothing(ret_report) : report_error(ret_report, &error);
+}
+
+EbmStatus
+ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
+                 const EbmArray *grad, EbmReport **ret_report)
+{
+    RtView point_view, energy_view, grad_view;
+    RtError error = {0};
+    bool want_grad = grad && grad->data;
+    EbmStatus status = run_bind(run, ret_report);
+
+    if (status != EBM_OK)
+        return status;
+    bool done = array_view(points, "points", &point_view, &error) &&
+                real_view(energy, "energies", &energy_view, &error) &&
+                (!want_grad || real_view(grad, "gradients", &grad_view, &error)) &&
+                rt_run_evaluate(run->run, &point_view, &energy_view,
+                                want_grad ? &grad_view : NULL, &error);
+    return done ? report_nothing(ret_report) : report_error(ret_report, &error);
+}
