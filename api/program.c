@@ -102,6 +102,12 @@ check_names(const Program *p, EbmReport **ret_report)
 {
     EbmStatus status = EBM_OK;
 
+    if (p->x.rank + 2 > EBM_MAX_RANK)
+        return report_say(
+            ret_report, EBM_SHAPE_ERROR, NULL,
+            "'%s' has %u axes: draws of it, with chains and draws, would have more "
+            "than %d",
+            p->x_name, p->x.rank, EBM_MAX_RANK);
     for (size_t i = 0; i < p->n_hyper && !status; i++)
         status = check_name(p->hyper[i].input, ret_report);
     for (size_t i = 0; i < p->n_data && !status; i++)

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit.c -- a program's stages, source text and IR, as text
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/compile.h"
+#include "api/report.h"
+#include "api/text.h"
+#include "frontend/std.h"
+#include "frontend/syntax.h"
+#include "passes/pass.h"
+
+static EbmStatus
+give_text(const char *data, size_t size, EbmText **ret, EbmReport **ret_report)
+{
+    EbmText *text = text_copy(data, size);
+
+    if (!text)
+        return report_memory(ret_report);
+    *ret = text;
+    return EBM_OK;
+}
+
+/* ---- source text */
+
+/* What parsing one file for its text takes. */
+typedef struct Parsing {
+    Arena arena;
+    SourceMap sources;
+    Interner names;
+    DiagList diags;
+    const char *name, *text;
+    size_t size;
+    bool dump; /* the tree; else the canonical layout */
+    Text out;
+} Parsing;
+
+static void
+parse(void *user)
+{
+    Parsing *p = user;
+    Arena *a = &p->arena;
+
+    p->sources.arena = p->names.arena = p->diags.arena = p->out.arena = a;
+    p->diags.sources = &p->sources;
+    uint32_t file = source_add(&p->sources, p->name, p->text, p->size);
+    const AstFile *ast = syntax_parse(a, &p->names, &p->sources, file, &p->diags);
+    if (ast->broken)
+        return;
+    if (p->dump)
+        syntax_dump(ast, &p->out);
+    else
+        syntax_format(a, ast, &p->sources, &p->out);
+}
+
+static EbmStatus
+parse_text(Parsing *p, EbmText **ret, EbmReport **ret_report)
+{
+    bool done = arena_guard(&p->arena, parse, p);
+    EbmStatus status = done ? report_diags(ret_report, &p->diags) : report_memory(ret_report);
+
+    if (status == EBM_OK)
+        status = give_text(text_str(&p->out), p->out.size, ret, ret_report);
+    arena_free(&p->arena);
+    return status;
+}
+
+EbmStatus
+ebm_format(const char *name, const char *source, size_t size, EbmText **ret,
+           EbmReport **ret_report)
+{
+    Parsing p = {.name = name ? name : "input.ebm", .text = source, .size = size};
+
+    return parse_text(&p, ret, ret_report);
+}
+
+/* ---- stages */
+
+/* Finds the library's file that declares the energy. */
+typedef struct Search {
+    const EbmProgram *program;
+    Reading reading;
+    ProgramList list;
+    const char *file; /* "std/energies" */
+} Search;
+
+static void
+search(void *user)
+{
+    Search *s = user;
+
+    if (!reading_open(&s->reading) || !program_list(&s->reading.request, &s->list))
+        return;
+    for (size_t i = 0; i < s->list.n; i++)
+        if (strcmp(s->list.decl[i].kind, "energy") == 0 &&
+            strcmp(s->list.decl[i].name, s->program->program.energy) == 0)
+            s->file = s->list.decl[i].file;
+}
+
+static const StdFile *
+library_file(const EbmProgram *program)
+{
+    Search s = {.program = program,
+                .reading.options = (EbmProgramOptions)EBM_PROGRAM_OPTIONS_INIT};
+    const StdFile *found = NULL;
+
+    if (arena_guard(&s.reading.arena, search, &s) && s.file)
+        for (size_t i = 0; i < n_std_files; i++)
+            if (strstr(s.file, std_file[i].name))
+                found = &std_file[i];
+    reading_clear(&s.reading);
+    return found;
+}
+
+static EbmStatus
+emit_tree(const EbmProgram *program, EbmText **ret, EbmReport **ret_report)
+{
+    const Reading *r = &program->reading;
+    const Source *source = source_get(&r->sources, r->request.file);
+    const StdFile *library = source ? NULL : library_file(program);
+    Parsing p = {.dump = true};
+
+    if (source)
+        p.name = source->name, p.text = source->text, p.size = source->size;
+    else if (library)
+        p.name = library->name, p.text = library->text, p.size = library->size;
+    else
+        return report_say(ret_report, EBM_INTERNAL_ERROR, NULL, "no file declares the energy");
+    return parse_text(&p, ret, ret_report);
+}
+
+static EbmStatus
+give_module(const Module *m, EbmText **ret, EbmReport **ret_report)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return report_memory(ret_report);
+    ir_print(m, out);
+    bool done = !ferror(out);
+    done = fclose(out) == 0 && done;
+    EbmStatus status =
+        done ? give_text(text, size, ret, ret_report) : report_memory(ret_report);
+    free(text);
+    return status;
+}
+
+static EbmStatus
+give_stage(const Compilation *c, EbmText **ret, EbmReport **ret_report)
+{
+    const char *text = c->spec.want_llvm ? c->image.llvm_text : c->image.asm_text;
+
+    if (c->stage != EBM_STAGE_llvm)
+        return give_module(c->module, ret, ret_report);
+    if (!text)
+        return report_say(ret_report, EBM_INTERNAL_ERROR, NULL, "the back end gave no text");
+    return give_text(text, strlen(text), ret, ret_report);
+}
+
+EbmStatus
+ebm_emit(const EbmProgram *program, EbmStage stage, const EbmKernelOptions *options,
+         EbmText **ret, EbmReport **ret_report)
+{
+    EbmKernelOptions o = EBM_KERNEL_OPTIONS_INIT;
+
+    if (!take_options(&o, sizeof o, options) || (unsigned)stage > EBM_STAGE_asm)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "an unknown stage, or options without their initial value");
+    if (stage == EBM_STAGE_ast)
+        return emit_tree(program, ret, ret_report);
+    Compilation c = {
+        .program = program,
+        .stage = stage == EBM_STAGE_asm ? EBM_STAGE_llvm : stage,
+        .spec = {.cpu = o.cpu,
+                 .lanes = o.lanes,
+                 .level = o.level,
+                 .want_llvm = stage == EBM_STAGE_llvm,
+                 .want_asm = stage == EBM_STAGE_asm},
+    };
+    EbmStatus status = compilation_run(&c, ret_report);
+    if (status == EBM_OK)
+        status = give_stage(&c, ret, ret_report);
+    compilation_close(&c);
+    return status;
+}
+
+/* ---- passes on IR text */
+
+typedef struct Opt {
+    Arena arena;
+    SourceMap sources;
+    DiagList diags;
+    const EbmOptOptions *options;
+    const char *text, *passes;
+    size_t size;
+    FILE *log;
+    const Module *module;
+    const char *unknown; /* a pass that is none */
+} Opt;
+
+static void
+optimize(void *user)
+{
+    Opt *o = user;
+    Arena *a = &o->arena;
+    const EbmOptOptions *given = o->options;
+    PassOptions options = {
+        .arena = a,
+        .diags = &o->diags,
+        .log = o->log,
+        .print = given->print,
+        .verify = given->verify,
+        .time = given->time,
+        .skip = given->skip,
+        .stop = given->stop,
+    };
+
+    o->sources.arena = o->diags.arena = a;
+    o->diags.sources = &o->sources;
+    const char *name = given->name ? given->name : "input.ir";
+    uint32_t file = source_add(&o->sources, name, o->text, o->size);
+    o->module = ir_read(a, &o->sources, file, &o->diags);
+    if (o->module && given->passes && *given->passes)
+        o->module = pass_run_list(o->module, given->passes, &options, &o->unknown);
+}
+
+static EbmStatus
+report_unknown_pass(const char *name, EbmReport **ret_report)
+{
+    const char *names[PASS_COUNT];
+    char help[64] = "";
+
+    for (int i = 0; i < PASS_COUNT; i++)
+        names[i] = pass_info[i].name;
+    const char *near = near_miss(name, names, PASS_COUNT);
+    if (near)
+        snprintf(help, sizeof help, "did you mean '%s'?", near);
+    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
+                      "there is no pass '%s'", name);
+}
+
+static EbmStatus
+report_opt(const Opt *o, bool done, EbmReport **ret_report)
+{
+    if (!done)
+        return report_memory(ret_report);
+    if (o->unknown)
+        return report_unknown_pass(o->unknown, ret_report);
+    EbmStatus status = report_diags(ret_report, &o->diags);
+    if (status == EBM_OK && !o->module)
+        return report_say(ret_report, EBM_INTERNAL_ERROR, "the log has what is wrong",
+                          "a pass broke the module");
+    return status;
+}
+
+EbmStatus
+ebm_opt(const char *ir, size_t size, const EbmOptOptions *options, EbmText **ret,
+        EbmText **ret_log, EbmReport **ret_report)
+{
+    EbmOptOptions given = EBM_OPT_OPTIONS_INIT;
+    char *log_text = NULL;
+    size_t log_size = 0;
+
+    if (ret_log)
+        *ret_log = NULL;
+    if (!take_options(&given, sizeof given, options))
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "options of passes without their initial value");
+    Opt o = {.options = &given, .text = ir, .size = size};
+    o.log = open_memstream(&log_text, &log_size);
+    if (!o.log)
+        return report_memory(ret_report);
+    bool done = arena_guard(&o.arena, optimize, &o);
+    fclose(o.log);
+    EbmStatus status = report_opt(&o, done, ret_report);
+    if (status == EBM_OK)
+        status = give_module(o.module, ret, ret_report);
+    if (ret_log && log_text && log_size)
+        *ret_log = text_copy(log_text, log_size);
+    free(log_text);
+    arena_free(&o.arena);
+    return status;
+}
+
+size_t
+ebm_pass_count(void)
+{
+    return PASS_COUNT;
+}
+
+const char *
+ebm_pass_name(size_t index)
+{
+    return pass_info[index].name;
+}
+
+const char *
+ebm_pass_words(size_t index)
+{
+    return pass_info[index].words;
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * files.c -- arrays in files, for clients
+ */
+#include "runtime/files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "api/array.h"
+#include "api/report.h"
+
+struct EbmFile {
+    RtNamed *named;
+    size_t count;
+};
+
+/* ---- reading */
+
+static bool
+holds_several(const char *path)
+{
+    return rt_file_has_extension(path, ".npz") || rt_file_has_extension(path, ".safetensors");
+}
+
+static bool
+read_one(const char *path, EbmFile *file, RtError *error)
+{
+    file->named = calloc(1, sizeof *file->named);
+    char *name = strdup("");
+    if (!file->named || !name) {
+        free(name);
+        return rt_fail_memory(error, path, sizeof *file->named);
+    }
+    file->named[0].name = name;
+    file->count = 1;
+    return rt_file_read(path, &file->named[0].array, error);
+}
+
+EbmStatus
+ebm_file_read(const char *path, EbmFile **ret, EbmReport **ret_report)
+{
+    EbmFile *file = calloc(1, sizeof *file);
+    RtError error = {0};
+
+    if (!file)
+        return report_memory(ret_report);
+    bool done = holds_several(path) ? rt_file_read_all(path, &file->named, &file->count, &error)
+                                    : read_one(path, file, &error);
+    if (!done) {
+        ebm_file_free(file);
+        return report_error(ret_report, &error);
+    }
+    *ret = file;
+    return report_nothing(ret_report);
+}
+
+void
+ebm_file_free(EbmFile *file)
+{
+    if (!file)
+        return;
+    rt_named_free(file->named, file->count);
+    free(file);
+}
+
+size_t
+ebm_file_count(const EbmFile *file)
+{
+    return file->count;
+}
+
+void
+ebm_file_get(const EbmFile *file, size_t index, EbmNamed *ret)
+{
+    const RtNamed *n = &file->named[index];
+
+    *ret = (EbmNamed){n->name, ebm_array(array_ebm_type(n->array.type), n->array.rank,
+                                         n->array.shape, n->array.data)};
+}
+
+/* ---- writing */
+
+/* Dense copies of arrays; freed by rt_named_free. */
+static bool
+copy_named(const EbmNamed *arrays, size_t count, RtNamed **ret, RtError *error)
+{
+    RtNamed *named = calloc(count + 1, sizeof *named);
+    bool done = named != NULL;
+
+    if (!done)
+        return rt_fail_memory(error, "arrays", count * sizeof *named);
+    for (size_t i = 0; done && i < count; i++) {
+        const char *name = arrays[i].name ? arrays[i].name : "";
+        named[i].name = strdup(name);
+        done = named[i].name ? array_copy(&arrays[i].array, name, &named[i].array, error)
+                             : rt_fail_memory(error, name, strlen(name));
+    }
+    if (!done)
+        rt_named_free(named, count);
+    *ret = named;
+    return done;
+}
+
+/* A table of rows, or one column. */
+static bool
+write_table(const char *path, const RtArray *a, RtError *error)
+{
+    RtCsvWriter writer;
+    size_t columns = a->rank == 2 ? (size_t)a->shape[1] : 1;
+    double *row = NULL;
+
+    if (a->rank < 1 || a->rank > 2)
+        return rt_fail(error, RT_SHAPE, "'%s': a table has one axis or two, and the array %u",
+                       path, a->rank);
+    if (!rt_csv_open(&writer, path, NULL, columns, a->type == RT_f32, error))
+        return false;
+    row = malloc((columns + 1) * sizeof *row);
+    bool done = row ? true : rt_fail_memory(error, path, columns * sizeof *row);
+    for (uint64_t i = 0; done && i < a->shape[0]; i++) {
+        for (size_t k = 0; k < columns; k++)
+            row[k] = rt_array_get(a, i * columns + k);
+        done = rt_csv_row(&writer, row, error);
+    }
+    free(row);
+    if (done)
+        return rt_csv_commit(&writer, error);
+    rt_csv_discard(&writer);
+    return false;
+}
+
+static bool
+is_table(const char *path)
+{
+    return rt_file_has_extension(path, ".csv");
+}
+
+static bool
+write_arrays(const char *path, const RtNamed *named, size_t count, RtError *error)
+{
+    if (rt_file_has_extension(path, ".npz"))
+        return rt_npz_write(path, named, count, error);
+    if (rt_file_has_extension(path, ".safetensors"))
+        return rt_safetensors_write(path, named, count, error);
+    bool npy = rt_file_has_extension(path, ".npy");
+    if (!npy && !is_table(path))
+        return rt_fail(error, RT_ARGUMENT,
+                       "'%s': expected a name that ends in .npy, .npz, .csv or .safetensors",
+                       path);
+    if (count != 1)
+        return rt_fail(error, RT_ARGUMENT,
+                       "'%s': holds one array, and %zu are to be written; .npz holds several",
+                       path, count);
+    return npy ? rt_npy_write(path, &named[0].array, error)
+               : write_table(path, &named[0].array, error);
+}
+
+EbmStatus
+ebm_file_write(const char *path, const EbmNamed *arrays, size_t count, EbmReport **ret_report)
+{
+    RtNamed *named = NULL;
+    RtError error = {0};
+
+    if (!copy_named(arrays, count, &named, &error))
+        return report_error(ret_report, &error);
+    bool done = write_arrays(path, named, count, &error);
+    rt_named_free(named, count);
+    return done ? report_nothing(ret_report) : report_error(ret_report, &error);
+}
+
+/* What is there already and is no plain file (a pipe, a terminal) is not opened to be tried:
+ * that would be seen at its other end. */
+EbmStatus
+ebm_file_check(const char *path, EbmReport **ret_report)
+{
+    RtOutput output;
+    RtError error = {0};
+    struct stat st;
+    bool known = rt_file_has_extension(path, ".npy") || is_table(path) || holds_several(path);
+    bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+
+    if (!known && !special)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "'%s': expected a name that ends in .npy, .npz, .csv or .safetensors",
+                          path);
+    if (special)
+        return report_nothing(ret_report);
+    if (!rt_output_open(&output, path, &error))
+        return report_error(ret_report, &error);
+    rt_output_discard(&output);
+    return report_nothing(ret_report);
+}
+
+/* ---- draws */
+
+/* One row of draws: every element of one draw of one chain. */
+typedef struct DrawRows {
+    RtCells cells;
+    size_t size; /* of an element */
+    char *row;   /* dense */
+} DrawRows;
+
+static bool
+open_rows(const EbmArray *draws, DrawRows *ret, RtError *error)
+{
+    RtView view;
+
+    *ret = (DrawRows){0};
+    if (!array_view(draws, "draws", &view, error))
+        return false;
+    if (view.rank < 2 || (view.type != RT_f32 && view.type != RT_f64))
+        return rt_fail(error, RT_SHAPE,
+                       "draws are an array [chains, draws, ...] of f32 or f64");
+    if (!rt_cells_create(&view, 2, &ret->cells, error))
+        return false;
+    ret->size = rt_type_size(view.type);
+    ret->row = malloc(ret->cells.count * ret->size + 1);
+    if (ret->row)
+        return true;
+    rt_cells_clear(&ret->cells);
+    return rt_fail_memory(error, "draws", ret->cells.count * ret->size);
+}
+
+static void
+close_rows(DrawRows *rows)
+{
+    free(rows->row);
+    rt_cells_clear(&rows->cells);
+}
+
+static void
+take_row(DrawRows *rows, uint64_t chain, uint64_t draw)
+{
+    const char *at = rows->cells.data + (ptrdiff_t)chain * rows->cells.row +
+                     (ptrdiff_t)draw * rows->cells.turn;
+
+    for (size_t e = 0; e < rows->cells.count; e++)
+        memcpy(rows->row + e * rows->size, at + rows->cells.cell[e], rows->size);
+}
+
+static bool
+write_npy_rows(const char *path, const EbmArray *draws, DrawRows *rows, RtError *error)
+{
+    RtNpyWriter writer;
+    bool done = true;
+
+    if (!rt_npy_open(&writer, path, rows->cells.type, draws->rank, draws->shape, error))
+        return false;
+    for (uint64_t c = 0; done && c < rows->cells.rows; c++)
+        for (uint64_t d = 0; done && d < rows->cells.turns; d++) {
+            take_row(rows, c, d);
+            done = rt_npy_append(&writer, rows->row, rows->cells.count * rows->size, error);
+        }
+    if (done)
+        return rt_npy_commit(&writer, error);
+    rt_npy_discard(&writer);
+    return false;
+}
+
+/* "x[2,0]" for the element of row-major index e; "x" for a number. */
+static char *
+element_name(const char *name, const EbmArray *draws, size_t e)
+{
+    char *text = NULL;
+    size_t size = 0, index[EBM_MAX_RANK];
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (uint32_t i = draws->rank; i-- > 2;) {
+        index[i] = e % draws->shape[i];
+        e /= draws->shape[i];
+    }
+    fputs(name, out);
+    for (uint32_t i = 2; i < draws->rank; i++)
+        fprintf(out, "%s%zu%s", i == 2 ? "[" : ",", index[i], i + 1 == draws->rank ? "]" : "");
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void
+free_names(char **names, size_t n)
+{
+    for (size_t i = 0; names && i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+static char **
+make_names(const char *name, const EbmArray *draws, size_t count)
+{
+    char **names = calloc(count + 2, sizeof *names);
+    bool done = names && (names[0] = strdup("chain")) && (names[1] = strdup("draw"));
+
+    for (size_t e = 0; done && e < count; e++)
+        done = (names[e + 2] = element_name(name, draws, e)) != NULL;
+    if (done)
+        return names;
+    free_names(names, count + 2);
+    return NULL;
+}
+
+static double
+row_number(const DrawRows *rows, size_t e)
+{
+    float narrow;
+    double wide;
+
+    if (rows->cells.type == RT_f64) {
+        memcpy(&wide, rows->row + e * sizeof wide, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, rows->row + e * sizeof narrow, sizeof narrow);
+    return narrow;
+}
+
+static bool
+write_csv_rows(RtCsvWriter *writer, DrawRows *rows, double *line, RtError *error)
+{
+    for (uint64_t c = 0; c < rows->cells.rows; c++)
+        for (uint64_t d = 0; d < rows->cells.turns; d++) {
+            take_row(rows, c, d);
+            line[0] = (double)c;
+            line[1] = (double)d;
+            for (size_t e = 0; e < rows->cells.count; e++)
+                line[e + 2] = row_number(rows, e);
+            if (!rt_csv_row(writer, line, error))
+                return false;
+        }
+    return true;
+}
+
+static bool
+write_csv(const char *path, const char *name, const EbmArray *draws, DrawRows *rows,
+          RtError *error)
+{
+    size_t columns = rows->cells.count + 2;
+    char **names = make_names(name, draws, rows->cells.count);
+    double *line = malloc(columns * sizeof *line);
+    RtCsvWriter writer;
+    bool done = names && line;
+
+    if (!done)
+        rt_fail_memory(error, path, columns * sizeof *line);
+    /* Chain and draw numbers above 2^24 would lose digits as f32. */
+    bool narrow = rows->cells.type == RT_f32 && rows->cells.rows < 1u << 24 &&
+                  rows->cells.turns < 1u << 24;
+    done =
+        done && rt_csv_open(&writer, path, (const char *const *)names, columns, narrow, error);
+    if (done) {
+        done = write_csv_rows(&writer, rows, line, error);
+        if (done)
+            done = rt_csv_commit(&writer, error);
+        else
+            rt_csv_discard(&writer);
+    }
+    free_names(names, columns);
+    free(line);
+    return done;
+}
+
+static bool
+write_npz(const char *path, const char *name, const EbmArray *draws, const EbmNamed *more,
+          size_t n_more, RtError *error)
+{
+    EbmNamed *all = calloc(n_more + 1, sizeof *all);
+    RtNamed *named = NULL;
+
+    if (!all)
+        return rt_fail_memory(error, path, (n_more + 1) * sizeof *all);
+    all[0] = (EbmNamed){name, *draws};
+    if (n_more)
+        memcpy(all + 1, more, n_more * sizeof *all);
+    bool done = copy_named(all, n_more + 1, &named, error);
+    free(all);
+    if (!done)
+        return false;
+    done = rt_npz_write(path, named, n_more + 1, error);
+    rt_named_free(named, n_more + 1);
+    return done;
+}
+
+EbmStatus
+ebm_draws_write(const char *path, const char *name, const EbmArray *draws, const EbmNamed *more,
+                size_t n_more, EbmReport **ret_report)
+{
+    RtError error = {0};
+    DrawRows rows;
+    bool npz = rt_file_has_extension(path, ".npz");
+
+    if (n_more && !npz)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "'%s': only .npz holds further arrays beside the draws", path);
+    if (rt_file_has_extension(path, ".safetensors"))
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "'%s': draws are written to .npy, .npz or .csv", path);
+    if (!open_rows(draws, &rows, &error))
+        return report_error(ret_report, &error);
+    bool done = npz              ? write_npz(path, name, draws, more, n_more, &error)
+                : is_table(path) ? write_csv(path, name, draws, &rows, &error)
+                                 : write_npy_rows(path, draws, &rows, &error);
+    close_rows(&rows);
+    return done ? report_nothing(ret_report) : report_error(ret_report, &error);
+}
