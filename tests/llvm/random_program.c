@@ -52,7 +52,8 @@ integer(Gen *g, int64_t x)
 static Ref
 constant(Gen *g, DType d)
 {
-    static const double number[] = {0, 1, -1, 0.5, 3, -0.0, 7, 1e-3, -2.5, 1e10, 2, 17};
+    static const double number[] = {0,    1,    -1,   0.5, 3,  -0.0, 7,
+                                    1e-3, -2.5, 1e10, 2,   17, NAN,  INFINITY};
 
     if (d == DT_bool)
         return ir_number(&g->b, d, roll(g, 2));
