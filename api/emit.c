@@ -9,72 +9,7 @@
 #include "api/report.h"
 #include "api/text.h"
 #include "frontend/std.h"
-#include "frontend/syntax.h"
 #include "passes/pass.h"
-
-static EbmStatus
-give_text(const char *data, size_t size, EbmText **ret, EbmReport **ret_report)
-{
-    EbmText *text = text_copy(data, size);
-
-    if (!text)
-        return report_memory(ret_report);
-    *ret = text;
-    return EBM_OK;
-}
-
-/* ---- source text */
-
-/* What parsing one file for its text takes. */
-typedef struct Parsing {
-    Arena arena;
-    SourceMap sources;
-    Interner names;
-    DiagList diags;
-    const char *name, *text;
-    size_t size;
-    bool dump; /* the tree; else the canonical layout */
-    Text out;
-} Parsing;
-
-static void
-parse(void *user)
-{
-    Parsing *p = user;
-    Arena *a = &p->arena;
-
-    p->sources.arena = p->names.arena = p->diags.arena = p->out.arena = a;
-    p->diags.sources = &p->sources;
-    uint32_t file = source_add(&p->sources, p->name, p->text, p->size);
-    const AstFile *ast = syntax_parse(a, &p->names, &p->sources, file, &p->diags);
-    if (ast->broken)
-        return;
-    if (p->dump)
-        syntax_dump(ast, &p->out);
-    else
-        syntax_format(a, ast, &p->sources, &p->out);
-}
-
-static EbmStatus
-parse_text(Parsing *p, EbmText **ret, EbmReport **ret_report)
-{
-    bool done = arena_guard(&p->arena, parse, p);
-    EbmStatus status = done ? report_diags(ret_report, &p->diags) : report_memory(ret_report);
-
-    if (status == EBM_OK)
-        status = give_text(text_str(&p->out), p->out.size, ret, ret_report);
-    arena_free(&p->arena);
-    return status;
-}
-
-EbmStatus
-ebm_format(const char *name, const char *source, size_t size, EbmText **ret,
-           EbmReport **ret_report)
-{
-    Parsing p = {.name = name ? name : "input.ebm", .text = source, .size = size};
-
-    return parse_text(&p, ret, ret_report);
-}
 
 /* ---- stages */
 
@@ -120,15 +55,12 @@ emit_tree(const EbmProgram *program, EbmText **ret, EbmReport **ret_report)
     const Reading *r = &program->reading;
     const Source *source = source_get(&r->sources, r->request.file);
     const StdFile *library = source ? NULL : library_file(program);
-    Parsing p = {.dump = true};
 
     if (source)
-        p.name = source->name, p.text = source->text, p.size = source->size;
-    else if (library)
-        p.name = library->name, p.text = library->text, p.size = library->size;
-    else
-        return report_say(ret_report, EBM_INTERNAL_ERROR, NULL, "no file declares the energy");
-    return parse_text(&p, ret, ret_report);
+        return text_of_tree(source->name, source->text, source->size, ret, ret_report);
+    if (library)
+        return text_of_tree(library->name, library->text, library->size, ret, ret_report);
+    return report_say(ret_report, EBM_INTERNAL_ERROR, NULL, "no file declares the energy");
 }
 
 static EbmStatus
@@ -144,7 +76,7 @@ give_module(const Module *m, EbmText **ret, EbmReport **ret_report)
     bool done = !ferror(out);
     done = fclose(out) == 0 && done;
     EbmStatus status =
-        done ? give_text(text, size, ret, ret_report) : report_memory(ret_report);
+        done ? text_give(text, size, ret, ret_report) : report_memory(ret_report);
     free(text);
     return status;
 }
@@ -158,7 +90,7 @@ give_stage(const Compilation *c, EbmText **ret, EbmReport **ret_report)
         return give_module(c->module, ret, ret_report);
     if (!text)
         return report_say(ret_report, EBM_INTERNAL_ERROR, NULL, "the back end gave no text");
-    return give_text(text, strlen(text), ret, ret_report);
+    return text_give(text, strlen(text), ret, ret_report);
 }
 
 EbmStatus

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/report.h"
+
 struct EbmText {
     size_t size;
     char data[];
@@ -24,6 +26,17 @@ text_copy(const char *data, size_t size)
         memcpy(text->data, data, size);
     text->data[size] = '\0';
     return text;
+}
+
+EbmStatus
+text_give(const char *data, size_t size, EbmText **ret, EbmReport **ret_report)
+{
+    EbmText *text = text_copy(data, size);
+
+    if (!text)
+        return report_memory(ret_report);
+    *ret = text;
+    return EBM_OK;
 }
 
 void
