@@ -8,6 +8,7 @@
  * results ir_tool judge     the same with f32 evaluated as f64 ir_tool sample CHAINS STEPS
  * [NAME=NUMBER ...] interprets @start and @step, prints the last position of each chain and the
  *                     mean of each report
+ *   ir_tool ops       the table of operations, as docs/ir.md has it
  * Errors are printed as the compiler prints them; the exit status is 1 then.
  */
 #include <stdlib.h>
@@ -196,11 +197,21 @@ run(void *user)
         puts("ok");
 }
 
+static int
+print_ops(void)
+{
+    for (int op = OP_none + 1; op < OP_COUNT; op++)
+        printf("| `%s` | %s |\n", op_info[op].name, op_info[op].words);
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
     Tool t = {.argc = argc, .argv = argv, .command = argc > 1 ? argv[1] : "print", .status = 1};
 
+    if (strcmp(t.command, "ops") == 0)
+        return print_ops();
     if (!read_all(&t) || !arena_guard(&t.arena, run, &t))
         fputs("out of memory\n", stderr);
     arena_free(&t.arena);
