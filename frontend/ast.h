@@ -27,7 +27,7 @@
 typedef struct Expr Expr;
 typedef struct Stmt Stmt;
 typedef struct Decl Decl;
-typedef struct Type Type;
+typedef struct AstType AstType;
 
 /* ---- expressions ---- */
 
@@ -124,7 +124,7 @@ typedef struct Param {
     Span span;
     const char *name;
     Span name_span;
-    Type *type;  /* NULL only in a lambda */
+    AstType *type;  /* NULL only in a lambda */
     bool given;  /* a condition */
     Expr *init;  /* `~ init`: how a chain starts, or NULL */
     Expr *value; /* `= value`: the default, or NULL */
@@ -200,10 +200,10 @@ typedef struct Field {
     Span span;
     const char *name; /* `label: int in 0..k`, or NULL */
     Span name_span;
-    Type *type;
+    AstType *type;
 } Field;
 
-struct Type {
+struct AstType {
     TypeKind kind;
     uint32_t depth;
     Span span;
@@ -212,7 +212,7 @@ struct Type {
     uint32_t n_dims;
     Field **fields;
     uint32_t n_fields;
-    Type *result;
+    AstType *result;
     DeclKind bare;
     Range *range; /* or NULL */
 };
@@ -225,7 +225,7 @@ typedef struct Pattern {
     Span span;
     uint32_t depth;
     const char *name;        /* NULL if it is a tuple of patterns */
-    Type *type;              /* or NULL */
+    AstType *type;              /* or NULL */
     struct Pattern **fields; /* of a tuple */
     uint32_t n_fields;
 } Pattern;
@@ -271,7 +271,7 @@ struct Stmt {
     Expr **dims;
     uint32_t n_dims;
     Expr *value, *init, *bound;
-    Type *type;
+    AstType *type;
     Gen *gen;
     Body *body, *other;
     Decl *decl;
@@ -321,9 +321,9 @@ struct Decl {
     uint32_t n_statics;
     Param **params;
     uint32_t n_params;
-    Type *type; /* const, data */
+    AstType *type; /* const, data */
     Expr *value;
-    Type *result;
+    AstType *result;
     Body *body;
     Expr *derivative;
     Setting **settings;

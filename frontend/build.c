@@ -74,7 +74,7 @@ deepen_expr(uint32_t *depth, const Expr *e)
 }
 
 static void
-deepen_type(uint32_t *depth, const Type *t)
+deepen_type(uint32_t *depth, const AstType *t)
 {
     if (t)
         deepen(depth, t->depth);
@@ -111,7 +111,7 @@ expr_depth(const Expr *e)
 }
 
 static uint32_t
-type_depth(const Type *t)
+type_depth(const AstType *t)
 {
     uint32_t depth = 1;
 
@@ -415,7 +415,7 @@ build_gen(Syntax *s, Span span, const char *name, Span name_span, Expr *lo, Expr
 }
 
 Param *
-build_param(Syntax *s, Span span, const char *name, Span name_span, Type *type)
+build_param(Syntax *s, Span span, const char *name, Span name_span, AstType *type)
 {
     Param *p = arena_new(s->arena, Param);
 
@@ -436,17 +436,17 @@ build_argument(Syntax *s, Span span, Param *p, bool given, Expr *init, Expr *val
 
 /* ---- types ---- */
 
-static Type *
+static AstType *
 new_type(Syntax *s, TypeKind kind, Span span)
 {
-    Type *t = arena_new(s->arena, Type);
+    AstType *t = arena_new(s->arena, AstType);
 
-    *t = (Type){.kind = kind, .depth = 1, .span = span};
+    *t = (AstType){.kind = kind, .depth = 1, .span = span};
     return t;
 }
 
-static Type *
-finish_type(Syntax *s, Type *t)
+static AstType *
+finish_type(Syntax *s, AstType *t)
 {
     t->depth = type_depth(t);
     if (t->depth <= AST_MAX_DEPTH)
@@ -457,20 +457,20 @@ finish_type(Syntax *s, Type *t)
     return t;
 }
 
-static Type *
+static AstType *
 any_type(Syntax *s, Span span, DeclKind kind)
 {
-    Type *t = new_type(s, TYPE_ANY, span);
+    AstType *t = new_type(s, TYPE_ANY, span);
 
     t->bare = kind;
     return t;
 }
 
-Type *
+AstType *
 build_named_type(Syntax *s, Span span, const char *name, List *dims)
 {
     static const DeclKind bare[] = {DECL_ENERGY, DECL_SAMPLER, DECL_OPTIMIZER};
-    Type *t = new_type(s, TYPE_NAME, span);
+    AstType *t = new_type(s, TYPE_NAME, span);
 
     for (size_t i = 0; !dims && i < sizeof bare / sizeof *bare; i++)
         if (strcmp(name, ast_decl_word(bare[i])) == 0)
@@ -483,10 +483,10 @@ build_named_type(Syntax *s, Span span, const char *name, List *dims)
     return finish_type(s, t);
 }
 
-Type *
-build_fn_type(Syntax *s, Span span, List *fields, Type *result)
+AstType *
+build_fn_type(Syntax *s, Span span, List *fields, AstType *result)
 {
-    Type *t = new_type(s, TYPE_FN, span);
+    AstType *t = new_type(s, TYPE_FN, span);
 
     t->fields = (Field **)fields->item;
     t->n_fields = (uint32_t)fields->count;
@@ -494,24 +494,24 @@ build_fn_type(Syntax *s, Span span, List *fields, Type *result)
     return finish_type(s, t);
 }
 
-Type *
+AstType *
 build_type(Syntax *s, Span span, TypeKind kind, List *fields)
 {
-    Type *t = new_type(s, kind, span);
+    AstType *t = new_type(s, kind, span);
 
     t->fields = (Field **)fields->item;
     t->n_fields = (uint32_t)fields->count;
     return finish_type(s, t);
 }
 
-Type *
+AstType *
 build_any_fn(Syntax *s, Span span)
 {
     return any_type(s, span, DECL_FN);
 }
 
 Field *
-build_field(Syntax *s, Span span, const char *name, Span name_span, Type *type)
+build_field(Syntax *s, Span span, const char *name, Span name_span, AstType *type)
 {
     Field *f = arena_new(s->arena, Field);
 
@@ -519,8 +519,8 @@ build_field(Syntax *s, Span span, const char *name, Span name_span, Type *type)
     return f;
 }
 
-Type *
-build_ranged(Syntax *s, Span span, Type *type, Range *range)
+AstType *
+build_ranged(Syntax *s, Span span, AstType *type, Range *range)
 {
     if (!range)
         return type;
@@ -580,7 +580,7 @@ build_body(Syntax *s, Span span, bool braced, List *stmts, Expr *value)
 }
 
 Pattern *
-build_pattern(Syntax *s, Span span, const char *name, Type *type, List *fields)
+build_pattern(Syntax *s, Span span, const char *name, AstType *type, List *fields)
 {
     Pattern *p = arena_new(s->arena, Pattern);
 

@@ -44,26 +44,26 @@ Expr *build_pack(Syntax *s, Span span, const char *name);
 Arg *build_arg(Syntax *s, Span span, const char *name, Span name_span, Expr *value);
 Gen *build_gen(Syntax *s, Span span, const char *name, Span name_span, Expr *lo, Expr *hi);
 Body *build_body(Syntax *s, Span span, bool braced, List *stmts, Expr *value);
-Param *build_param(Syntax *s, Span span, const char *name, Span name_span, Type *type);
+Param *build_param(Syntax *s, Span span, const char *name, Span name_span, AstType *type);
 /* The rest of a declaration's argument. */
 Param *build_argument(Syntax *s, Span span, Param *p, bool given, Expr *init, Expr *value);
 
 /* ---- types ---- */
 
-Type *build_named_type(Syntax *s, Span span, const char *name, List *dims);
-Type *build_fn_type(Syntax *s, Span span, List *fields, Type *result);
+AstType *build_named_type(Syntax *s, Span span, const char *name, List *dims);
+AstType *build_fn_type(Syntax *s, Span span, List *fields, AstType *result);
 /* TYPE_TUPLE, TYPE_ENERGY */
-Type *build_type(Syntax *s, Span span, TypeKind kind, List *fields);
-Type *build_any_fn(Syntax *s, Span span);
-Field *build_field(Syntax *s, Span span, const char *name, Span name_span, Type *type);
-Type *build_ranged(Syntax *s, Span span, Type *type, Range *range);
+AstType *build_type(Syntax *s, Span span, TypeKind kind, List *fields);
+AstType *build_any_fn(Syntax *s, Span span);
+Field *build_field(Syntax *s, Span span, const char *name, Span name_span, AstType *type);
+AstType *build_ranged(Syntax *s, Span span, AstType *type, Range *range);
 /* One more bound; `range` may be NULL. */
 Range *build_bound(Syntax *s, Span span, Range *range, AstOp op, Expr *value);
 Range *build_range(Syntax *s, Span span, Expr *lo, Expr *hi);
 
 /* ---- statements ---- */
 
-Pattern *build_pattern(Syntax *s, Span span, const char *name, Type *type, List *fields);
+Pattern *build_pattern(Syntax *s, Span span, const char *name, AstType *type, List *fields);
 /* STMT_LET, STMT_VAR, STMT_STATE, STMT_CACHE */
 Stmt *build_binding(Syntax *s, Span span, StmtKind kind, List *patterns, List *values,
                     Expr *init);
@@ -71,7 +71,7 @@ Stmt *build_assign(Syntax *s, Span span, List *targets, AstOp op, List *values);
 Stmt *build_return(Syntax *s, Span span, List *values);
 /* STMT_CONST, STMT_REPORT */
 Stmt *build_named(Syntax *s, Span span, StmtKind kind, const char *name, Span name_span,
-                  Type *type, Expr *value);
+                  AstType *type, Expr *value);
 Stmt *build_require(Syntax *s, Span span, Expr *condition, const char *text);
 /* STMT_IF, STMT_WHILE, STMT_STEP; what does not apply is NULL */
 Stmt *build_block(Syntax *s, Span span, StmtKind kind, Expr *condition, Expr *bound, Body *body,
@@ -79,7 +79,7 @@ Stmt *build_block(Syntax *s, Span span, StmtKind kind, Expr *condition, Expr *bo
 Stmt *build_loop(Syntax *s, Span span, Gen *gen, Body *body);
 /* STMT_PARAM, STMT_BUFFER, STMT_LAYER: `init` is what `~` or `=` (if `fixed`) gives, or NULL */
 Stmt *build_member_of(Syntax *s, Span span, StmtKind kind, const char *name, Span name_span,
-                      List *dims, Type *type, bool fixed, Expr *init);
+                      List *dims, AstType *type, bool fixed, Expr *init);
 Stmt *build_local(Syntax *s, Decl *decl);
 Stmt *build_call_stmt(Syntax *s, Span span, Expr *call);
 Body *build_else_if(Syntax *s, Span span, Stmt *stmt);
@@ -91,9 +91,9 @@ Static *build_static(Syntax *s, Span span, const char *name, Span name_span, boo
 Decl *build_import(Syntax *s, Span span, const char *path);
 /* DECL_CONST, DECL_DATA */
 Decl *build_value(Syntax *s, Span span, DeclKind kind, const char *name, Span name_span,
-                  Type *type, Expr *value);
+                  AstType *type, Expr *value);
 Decl *build_callable(Syntax *s, Span span, DeclKind kind, const char *name, Span name_span,
-                     List *statics, List *params, Type *result, Body *body, Expr *derivative);
+                     List *statics, List *params, AstType *result, Body *body, Expr *derivative);
 Decl *build_recipe(Syntax *s, Span span, DeclKind kind, Span name_span, List *settings);
 Setting *build_setting(Syntax *s, Span span, const char *name, Span name_span, Expr *value);
 const char *build_dotted(Syntax *s, const char *a, const char *b);

@@ -72,7 +72,7 @@ build_return(Syntax *s, Span span, List *values)
 }
 
 Stmt *
-build_named(Syntax *s, Span span, StmtKind kind, const char *name, Span name_span, Type *type,
+build_named(Syntax *s, Span span, StmtKind kind, const char *name, Span name_span, AstType *type,
             Expr *value)
 {
     Stmt *st = new_stmt(s, kind, span);
@@ -119,7 +119,7 @@ build_loop(Syntax *s, Span span, Gen *gen, Body *body)
 
 Stmt *
 build_member_of(Syntax *s, Span span, StmtKind kind, const char *name, Span name_span,
-                List *dims, Type *type, bool fixed, Expr *init)
+                List *dims, AstType *type, bool fixed, Expr *init)
 {
     Stmt *st = new_stmt(s, kind, span);
 
@@ -201,7 +201,7 @@ build_import(Syntax *s, Span span, const char *path)
 }
 
 Decl *
-build_value(Syntax *s, Span span, DeclKind kind, const char *name, Span name_span, Type *type,
+build_value(Syntax *s, Span span, DeclKind kind, const char *name, Span name_span, AstType *type,
             Expr *value)
 {
     Decl *d = new_decl(s, kind, span);
@@ -215,7 +215,7 @@ build_value(Syntax *s, Span span, DeclKind kind, const char *name, Span name_spa
 
 Decl *
 build_callable(Syntax *s, Span span, DeclKind kind, const char *name, Span name_span,
-               List *statics, List *params, Type *result, Body *body, Expr *derivative)
+               List *statics, List *params, AstType *result, Body *body, Expr *derivative)
 {
     Decl *d = new_decl(s, kind, span);
 

@@ -66,7 +66,7 @@ dump_dims(Expr *const *dims, uint32_t count, Text *out)
 }
 
 static void
-dump_type(const Type *t, Text *out)
+dump_type(const AstType *t, Text *out)
 {
     if (!t) {
         put(out, "_");
@@ -103,7 +103,7 @@ dump_type(const Type *t, Text *out)
 /* ---- expressions ---- */
 
 static void
-dump_typed(const char *name, const Type *type, Text *out)
+dump_typed(const char *name, const AstType *type, Text *out)
 {
     put(out, name);
     if (type) {

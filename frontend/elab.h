@@ -10,11 +10,7 @@
 #ifndef EBM_FRONTEND_ELAB_H
 #define EBM_FRONTEND_ELAB_H
 
-/* The tree's Type is what was written, the IR's what is meant. */
-#define Type AstType
 #include "frontend/ast.h"
-#undef Type
-
 #include "frontend/program.h"
 
 typedef struct Elab Elab;

@@ -218,11 +218,14 @@ int_bound(Elab *e, const Env *env, const Expr *x, Value *ret)
 static void
 unroll(Elab *e, Env *env, const Stmt *s, int64_t from, int64_t to)
 {
+    const Env before = *env;
+
     for (int64_t i = from; i < to && !e->stopped; i++) {
-        Env inner = *env;
+        Env inner = *env, after = before;
         elab_bind(e, &inner, s->gen->name, elab_value_int(i), s->gen->name_span);
         elab_run_stmts(e, &inner, s->body->stmts, s->body->n_stmts);
-        elab_leave_block(e, env, &inner);
+        elab_leave_block(e, &after, &inner); /* earlier turns' entries are left behind */
+        *env = after;
     }
 }
 

@@ -513,10 +513,23 @@ unknown_name(Elab *e, const Env *env, const char *name, Span span)
     return POISON;
 }
 
+/* Long searches count as work, so that long lists of names end in an error too. */
+static const Binding *
+search(Elab *e, const Env *env, const char *name)
+{
+    const Binding *b = env->local;
+    unsigned steps = 0;
+
+    for (; b && b->name != name; b = b->next)
+        steps++;
+    e->work += steps / 64;
+    return b;
+}
+
 Value
 elab_lookup(Elab *e, const Env *env, const char *name, Span span)
 {
-    const Binding *local = elab_find_local(env, name);
+    const Binding *local = search(e, env, name);
     const Decl *dim_of;
     File *f;
 

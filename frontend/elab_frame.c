@@ -11,11 +11,15 @@
 
 #include "frontend/elab.h"
 
+/* What making a function counts as, in expressions. */
+enum { FUNCTION_WORK = 100 };
+
 Frame *
 elab_frame_new(Elab *e, const char *name, Frame *outer)
 {
     Frame *f = arena_new(e->arena, Frame);
 
+    e->work += FUNCTION_WORK;
     f->outer = outer;
     f->b = builder_at(e->module, function_new(e->module, name));
     f->nest = &f->base;

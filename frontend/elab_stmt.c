@@ -513,6 +513,9 @@ run_arm(Elab *e, const Env *env, const Body *body, const Rest *rest)
     return run_returning(e, &inner, body ? body->stmts : NULL, body ? body->n_stmts : 0, rest);
 }
 
+/* What such a branch counts as, in expressions: what follows may be elaborated twice. */
+enum { BRANCH_WORK = 200 };
+
 /* Each branch goes on with what follows the `if`, and gives the value of the whole body. */
 static Value
 run_returning_if(Elab *e, const Env *env, const Stmt *s, const Rest *rest)
@@ -520,6 +523,7 @@ run_returning_if(Elab *e, const Env *env, const Stmt *s, const Rest *rest)
     Builder *to = &e->frame->b;
     Value c;
 
+    e->work += BRANCH_WORK;
     if (!eval_condition(e, env, s->value, &c))
         return POISON;
     if (c.kind == VAL_bool)

@@ -10,7 +10,7 @@
 #include "frontend/layout.h"
 
 void format_expr(Layout *p, const Expr *e, int tail);
-void format_type(Layout *p, const Type *t);
+void format_type(Layout *p, const AstType *t);
 void format_stmt(Layout *p, const Stmt *st);
 
 /* A block or a branch in braces; `broken`: not on one line. */

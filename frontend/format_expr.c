@@ -158,7 +158,7 @@ put_dims(Layout *p, Expr *const *dims, uint32_t count)
 }
 
 static void
-put_fields(Layout *p, const Type *t)
+put_fields(Layout *p, const AstType *t)
 {
     layout_put(p, "(");
     for (uint32_t i = 0; i < t->n_fields; i++) {
@@ -198,7 +198,7 @@ put_range(Layout *p, const Range *r)
 }
 
 void
-format_type(Layout *p, const Type *t)
+format_type(Layout *p, const AstType *t)
 {
     if (p->over || p->done)
         return;

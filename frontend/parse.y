@@ -66,7 +66,7 @@ static void yyerror(const Span *at, yyscan_t scanner, Syntax *s, const char *wha
 %nterm <Setting *> setting
 %nterm <Static *> static_arg
 %nterm <Param *> param param_head lambda_param
-%nterm <Type *> type base_type
+%nterm <AstType *> type base_type
 %nterm <Field *> field
 %nterm <Range *> range bounds
 %nterm <Body *> body block lambda_body for_body branch else_if
