@@ -197,11 +197,16 @@ run(void *user)
         puts("ok");
 }
 
+/* A bar within a cell of the table is escaped. */
 static int
 print_ops(void)
 {
-    for (int op = OP_none + 1; op < OP_COUNT; op++)
-        printf("| `%s` | %s |\n", op_info[op].name, op_info[op].words);
+    for (int op = OP_none + 1; op < OP_COUNT; op++) {
+        printf("| `%s` | ", op_info[op].name);
+        for (const char *c = op_info[op].words; *c; c++)
+            printf(*c == '|' ? "\\%c" : "%c", *c);
+        puts(" |");
+    }
     return 0;
 }
 
