@@ -4,6 +4,9 @@
  */
 #include "tests/llvm/programs.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "ir/math/expand.h"
 
 static Ref
@@ -259,5 +262,105 @@ network(Arena *arena, uint32_t d, uint32_t h)
     build_start(m, d);
     build_network_step(m, d, h);
     build_network_eval(m, d, h);
+    return m;
+}
+
+/* ---- every op */
+
+enum { AWKWARD = 16 };
+
+static Ref
+awkward_values(Builder *b, DType d)
+{
+    static const double real[AWKWARD] = {
+        0,     -0.0,   1,       -1,     0.5, -2.5,     1e-40,     1e30,
+        -3e38, 0x1p31, -0x1p31, 0x1p63, NAN, INFINITY, -INFINITY, 0x1.fffffep30};
+    static const int64_t whole[AWKWARD] = {
+        0,  1,   -1,   2,     -2,        3,         7,         -7,
+        31, 100, -100, 65536, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+    unsigned char bytes[AWKWARD * 8];
+    const uint32_t n = AWKWARD;
+
+    for (int i = 0; i < AWKWARD; i++) {
+        bool odd = i % 2;
+        float single = (float)real[i];
+        int32_t narrow = (int32_t)whole[i];
+        const void *from = d == DT_bool  ? (const void *)&odd
+                           : d == DT_f32 ? (const void *)&single
+                           : d == DT_f64 ? (const void *)&real[i]
+                           : d == DT_i32 ? (const void *)&narrow
+                                         : (const void *)&whole[i];
+        memcpy(bytes + (size_t)i * dtype_size(d), from, dtype_size(d));
+    }
+    return ir_const(b, type_array(d, 1, &n), bytes);
+}
+
+static bool
+is_machine_op(Op op, DType d)
+{
+    static const char *const classes[DT_COUNT] = {[DT_bool] = "LBCY",
+                                                  [DT_i32] = "NILCY",
+                                                  [DT_i64] = "NILCY",
+                                                  [DT_f32] = "FNCPY",
+                                                  [DT_f64] = "FNCPY"};
+    static const char letter[] = "?FNIBLCPSXY";
+    MathFn fn;
+
+    return op_is_pointwise(op) && op != OP_shl && op != OP_lshr && op != OP_ashr &&
+           !math_of_op(op, &fn) && op_info[op].class < sizeof letter - 1 &&
+           strchr(classes[d], letter[op_info[op].class]);
+}
+
+/* The results of all ops on x, y and z, and conversions to all dtypes. */
+static uint32_t
+apply_all(Builder *b, DType d, Ref x, Ref y, Ref z, Ref *ret)
+{
+    uint32_t n = 0;
+
+    for (int op = 1; op < OP_COUNT; op++)
+        if (is_machine_op((Op)op, d))
+            ret[n++] = ir_pointwise(b, (Op)op, x, y, z);
+    for (int to = DT_bool; to < DT_COUNT; to++)
+        ret[n++] = ir_convert(b, x, (DType)to);
+    return n;
+}
+
+static void
+build_every_op(Module *m, DType d, bool vary)
+{
+    Sampler s = open_function(m, "eval", 4);
+    Builder *b = &s.b;
+    Ref table = awkward_values(b, d), shift = integer(b, 0), size = integer(b, AWKWARD), i;
+    Ref value[64], get[64];
+    FoldKind kind[64] = {FOLD_store};
+    const uint32_t pairs = AWKWARD * AWKWARD;
+
+    if (vary)
+        shift = ir_convert(b, ir_mul(b, number(b, 1e3), at1(b, s.x, integer(b, 0))), DT_i32);
+    RegionId r = open_loop(b, &i);
+    Ref first = ir_imod(b, ir_add(b, i, shift), size), second = ir_idiv(b, i, size);
+    Ref x = at1(b, table, first), y = at1(b, table, second);
+    uint32_t n = apply_all(b, d, x, y, ir_select(b, ir_lt(b, first, second), x, y), value);
+    ir_yield(b, n, value);
+    region_end(b);
+    Ref all = ir_loop(b, 1, &pairs, kind, r);
+    get[0] = ir_number(b, DT_f64, 1);
+    Output output[64] = {{"energy", false}};
+    for (uint32_t k = 0; k < n; k++) {
+        get[1 + k] = ir_get(b, all, k);
+        output[1 + k].name = arena_printf(m->arena, "result %u", k);
+    }
+    ir_yield(b, n + 1, get);
+    ir_outputs(b, output);
+}
+
+Module *
+every_op(Arena *arena, DType d, bool vary)
+{
+    Module *m = module_new(arena);
+
+    build_start(m, 4);
+    build_well_step(m, 4);
+    build_every_op(m, d, vary);
     return m;
 }

@@ -16,7 +16,16 @@
 #include "tests/llvm/programs.h"
 #include "tests/llvm/random_program.h"
 
-enum { BLOCKS = 3, CHAINS = 37, STEPS = 7, WARMUP = 2, THIN = 2, KEPT = 2, SLOTS = 8 };
+enum {
+    BLOCKS = 3,
+    CHAINS = 37,
+    STEPS = 7,
+    WARMUP = 2,
+    THIN = 2,
+    KEPT = 2,
+    SLOTS = 8,
+    VALUES = 64
+};
 
 /* What both sides are given. */
 typedef struct Case {
@@ -88,7 +97,7 @@ typedef struct Expected {
     unsigned char *draws;
     double *reports;
     uint64_t rejected[CHAINS], first_rejected[CHAINS];
-    unsigned char *value[2]; /* [chain][elements] */
+    unsigned char *value[VALUES]; /* [chain][elements] */
 } Expected;
 
 static size_t
@@ -123,7 +132,7 @@ expect_eval(const Case *c, Interp *s, Expected *x)
     const void *arg[16];
 
     interp_key(1, PURPOSE_sample, place.key);
-    for (uint32_t r = 0; r < 2; r++)
+    for (uint32_t r = 0; r < body->n_yields; r++)
         x->value[r] = zeroed(CHAINS * bytes_of(result_type(f, r)));
     for (uint64_t chain = 0; chain < CHAINS && x->status == INTERP_OK; chain++) {
         for (uint32_t i = 0; i < body->n_params; i++) {
@@ -134,8 +143,8 @@ expect_eval(const Case *c, Interp *s, Expected *x)
                      : f->input[i].kind == INPUT_hyper ? (const void *)&number[i]
                                                        : input_named(c, name);
         }
-        void *result[2];
-        for (uint32_t r = 0; r < 2; r++)
+        void *result[VALUES];
+        for (uint32_t r = 0; r < body->n_yields; r++)
             result[r] = x->value[r] + chain * bytes_of(result_type(f, r));
         place.chain = chain;
         x->status = interp_run(s, f, &place, arg, result);
@@ -194,8 +203,8 @@ expected_clear(Expected *x)
         free(x->state[k]);
     free(x->draws);
     free(x->reports);
-    free(x->value[0]);
-    free(x->value[1]);
+    for (int k = 0; k < VALUES; k++)
+        free(x->value[k]);
 }
 
 /* ---- comparison */
@@ -344,7 +353,7 @@ run_kernel(Judge *j, const KernelImage *k, const Expected *x)
     for (uint64_t b = 0; b < BLOCKS; b++)
         memcpy(l.points + b * m->x_bytes, l.state + b * m->state_bytes, m->x_bytes);
     call(image, m, EBM_ENTRY_eval, &l);
-    for (uint32_t r = 0; r < 2; r++)
+    for (uint32_t r = 0; r < m->n_values; r++)
         same_value(j, m->value[r].name, result_type(x->eval, r), x->value[r], l.values,
                    m->value_bytes, m->value[r].offset);
     free(l.uniform), free(l.state), free(l.scratch), free(l.draws), free(l.reports);
@@ -440,6 +449,20 @@ check_known(Run *run)
 }
 
 static void
+check_ops(Run *run)
+{
+    static Case c;
+
+    fill_case(&c, 1);
+    for (int d = DT_bool; d < DT_COUNT; d++)
+        for (int vary = 0; vary < 2; vary++) {
+            c.name = arena_printf(&run->arena, "ops on %s", dtype_name[d]);
+            c.m = every_op(&run->arena, (DType)d, vary);
+            run->failed += !check_case(&c, true);
+        }
+}
+
+static void
 check_random(Run *run)
 {
     static Case c;
@@ -467,8 +490,10 @@ check_all(void *user)
 {
     Run *run = user;
 
-    if (run->first == 0)
+    if (run->first == 0) {
+        check_ops(run);
         check_known(run);
+    }
     check_random(run);
 }
 
