@@ -283,7 +283,7 @@ build_eval(Elab *e, FnVal *energy, Type x)
     FnVal *f = arena_new(e->arena, FnVal);
     Span span = energy->decl->name_span;
 
-    e->frame = elab_frame_new(e, "@eval", NULL);
+    e->frame = elab_frame_new(e, "eval", NULL);
     e->may_draw = false;
     e->act = NULL;
     elab_bind_time(e, false);
@@ -305,7 +305,7 @@ build_params(Elab *e)
     Ref *r = arena_array(e->arena, Ref, e->n_params + 1);
     Output *out = arena_array(e->arena, Output, e->n_params + 1);
 
-    e->frame = elab_frame_new(e, "@params", NULL);
+    e->frame = elab_frame_new(e, "params", NULL);
     e->frame->shared_draws = true;
     e->may_draw = true;
     for (size_t i = 0; i < e->n_params; i++) {

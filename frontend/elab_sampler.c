@@ -284,7 +284,7 @@ build_start(SamplerBuild *b)
 {
     Elab *e = b->e;
 
-    e->frame = elab_frame_new(e, "@start", NULL);
+    e->frame = elab_frame_new(e, "start", NULL);
     e->may_draw = true;
     elab_bind_time(e, false);
     Value x = start_x(b);
@@ -329,7 +329,7 @@ build_step(SamplerBuild *b)
     Elab *e = b->e;
     uint32_t at = 0;
 
-    e->frame = elab_frame_new(e, "@step", NULL);
+    e->frame = elab_frame_new(e, "step", NULL);
     e->may_draw = true;
     Value x = elab_entry_input(e, INPUT_x, "x", b->x, VARY_chain);
     for (uint32_t i = 0; i < b->n; i++)
