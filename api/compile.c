@@ -20,7 +20,6 @@ run_passes(Compilation *c, const Module *m, const PassId *pass, size_t n)
 static void
 make_module(void *user)
 {
-    static const PassId to_loops[] = {PASS_flatten, PASS_lower, PASS_expand};
     Compilation *c = user;
 
     c->diags = (DiagList){.arena = &c->arena, .sources = &c->program->reading.sources};
@@ -28,7 +27,7 @@ make_module(void *user)
     if (c->stage >= EBM_STAGE_grad)
         c->module = run_passes(c, c->module, pipeline_middle.pass, pipeline_middle.n);
     if (c->module && c->stage >= EBM_STAGE_loops)
-        c->module = run_passes(c, c->module, to_loops, sizeof to_loops / sizeof *to_loops);
+        c->module = run_passes(c, c->module, pipeline_loops.pass, pipeline_loops.n);
 }
 
 static void
