@@ -12,10 +12,14 @@
  * --------------------------------------------------------------------------------------------
  */
 
+/* Does the node exist once its item is emitted, and not before? */
 static bool
-is_fold(const Lower *l, uint32_t id)
+is_made_by_item(const Lower *l, uint32_t id)
 {
-    return l->info[id].place == PLACE_grouped && l->in->node[id].type.rank == 0;
+    const Node *n = &l->in->node[id];
+
+    return l->info[id].place == PLACE_grouped ||
+           (n->type.rank && n->op != OP_const && n->op != OP_get);
 }
 
 /* Rank-0 nodes that are elements of an array of rank 0: one rule serves both. */
@@ -41,11 +45,11 @@ Ref
 lower_value(Lower *l, Ref r)
 {
     const Node *n = lower_node(l, r);
-    bool array = n->type.rank > 0 && n->op != OP_const && n->op != OP_get;
 
     if (l->value[r.id].id)
         return l->value[r.id];
-    assert(!array && !is_fold(l, r.id) && "an array is emitted before it is read");
+    assert(!is_made_by_item(l, r.id) && "an item is emitted before it is read");
+    (void)is_made_by_item;
     for (uint32_t i = 0; i < n->n_args; i++)
         lower_prefetch(l, n->arg[i]);
     Span outer = l->b.span;
@@ -163,12 +167,6 @@ lower_copy(Lower *l, Ref whole, Type type)
  * --------------------------------------------------------------------------------------------
  */
 
-static bool
-in_region(const Lower *l, uint32_t id, RegionId r)
-{
-    return l->in->node[id].region == r;
-}
-
 /* What stands before a control node in program order may read what the node changes: it is
  * emitted first. */
 static void
@@ -209,7 +207,6 @@ lower_region(Lower *l, RegionId r, Ref *ret_yield)
     emit_items(l, r);
     for (uint32_t i = 0; i < region->n_yields; i++) {
         Ref y = region->yield[i];
-        assert(in_region(l, y.id, r) || l->value[y.id].id || lower_node(l, y)->type.rank == 0);
         ret_yield[i] = lower_value(l, y);
     }
     l->plan = outer_plan;
