@@ -71,7 +71,10 @@ typedef enum Mode { MODE_term, MODE_wide, MODE_step } Mode;
 
 /* ---- names ---- */
 
-typedef struct Binding {
+typedef struct Binding Binding;
+typedef struct WideLet WideLet;
+
+struct Binding {
     const char *name;
     Value value;
     uint32_t slot;         /* of a `var` or state; 0: cannot be assigned */
@@ -79,8 +82,9 @@ typedef struct Binding {
     bool shadow;           /* an assignment: not a declaration */
     const struct Activation *act;
     Span span;
-    const struct Binding *next;
-} Binding;
+    WideLet *wide; /* of a `let` that an energy may return; else NULL */
+    const Binding *next;
+};
 
 /* A body being elaborated; `caller` is the one whose text holds the call. */
 typedef struct Activation {
@@ -125,6 +129,15 @@ struct Env {
     const char *path; /* of the network instance whose body this is; NULL elsewhere */
     Mode let_mode, ret_mode;
     Reports *reports; /* of the sampler whose step this is; NULL elsewhere */
+};
+
+/* A number bound by `let`, to be computed again in f64. */
+struct WideLet {
+    const Expr *expr;
+    Env env;
+    const Frame *frame; /* where `value` is; NULL before it is computed */
+    RegionId region;
+    Value value;
 };
 
 /* ---- functions as values ---- */
@@ -254,7 +267,7 @@ struct Elab {
     File **file;
     size_t n_files, cap_files;
     File *prelude, *main;
-    File *options; /* where the request's expressions stand */
+    File *options;      /* where the request's expressions stand */
     FnVal **builtin_fn; /* one a builtin, once asked for */
     ParamInfo *param;
     size_t n_params, cap_params;

@@ -176,8 +176,8 @@ infer_empty(Binder *b, Solve *s)
         bool pack = t && elab_is_value_type(t) && t->n_dims == 1 &&
                     t->dims[0]->kind == EXPR_PACK && elab_is_scalar(b->e, b->value[i]);
         for (uint32_t k = 0; pack && k < b->decl->n_statics; k++)
-            if (b->decl->statics[k]->name == t->dims[0]->name &&
-                s->value[k].kind == VAL_none && !b->decl->statics[k]->value)
+            if (b->decl->statics[k]->name == t->dims[0]->name && s->value[k].kind == VAL_none &&
+                !b->decl->statics[k]->value)
                 elab_solve_match(b->e, s, t, none, b->span[i], "");
     }
 }

@@ -12,7 +12,7 @@
 
 /* Sizes tried; a `require` that none of them meets leaves the declaration unchecked. */
 static const int64_t guess[] = {3, 2, 5, 4, 7, 6};
-enum { GUESSES = sizeof guess / sizeof guess[0], TRIES = 2 };
+enum { GUESSES = sizeof guess / sizeof guess[0], TRIES = 3 };
 
 static FnVal *
 guess_statics(Elab *e, FnVal *fn, uint32_t shift)
@@ -27,7 +27,7 @@ guess_statics(Elab *e, FnVal *fn, uint32_t shift)
         const Static *s = d->statics[i];
         if (s->value)
             continue;
-        Value v = elab_value_int(guess[(i + shift) % GUESSES] + (shift ? 1 : 0));
+        Value v = elab_value_int(guess[i % GUESSES] + shift);
         if (s->pack) {
             Dims *dims = arena_new(e->arena, Dims);
             *dims = (Dims){.rank = 1, .dim = {(uint32_t)v.i}};

@@ -434,11 +434,36 @@ eval_pack(Elab *e, const Env *env, const Expr *x)
     return v;
 }
 
+/* What a `let` of an energy names is computed again, wide, where the energy's value is made of
+ * it; unused, the first computation is dropped. */
+static Value
+eval_wide(Elab *e, WideLet *let)
+{
+    const Frame *f = e->frame;
+
+    if (let->frame == f && region_within(f->b.function, f->b.region, let->region))
+        return let->value;
+    let->value = elab_eval(e, &let->env, let->expr, MODE_wide);
+    let->frame = f;
+    let->region = f->b.region;
+    return let->value;
+}
+
+static Value
+eval_name(Elab *e, const Env *env, const Expr *x, Mode mode)
+{
+    const Binding *b = mode == MODE_wide ? elab_find_local(env, x->name) : NULL;
+
+    if (b && b->wide)
+        return eval_wide(e, b->wide);
+    return elab_lookup(e, env, x->name, x->span);
+}
+
 static Value
 eval_kind(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     switch (x->kind) {
-    case EXPR_NAME: return elab_lookup(e, env, x->name, x->span);
+    case EXPR_NAME: return eval_name(e, env, x, mode);
     case EXPR_INT: return elab_value_int(x->integer);
     case EXPR_REAL: return elab_value_real(x->real);
     case EXPR_BOOL: return elab_value_bool(x->boolean);
@@ -449,10 +474,7 @@ eval_kind(Elab *e, const Env *env, const Expr *x, Mode mode)
     case EXPR_MEMBER: return eval_member(e, env, x);
     case EXPR_TUPLE: return eval_tuple(e, env, x, mode);
     case EXPR_ARRAY: return eval_array(e, env, x, mode);
-    case EXPR_FOR:
-        if (x->reduces)
-            return FAIL(e, elab_reduction_place, x->span);
-        return elab_comprehension(e, env, x, elab_arg_mode(mode));
+    case EXPR_FOR: return elab_comprehension(e, env, x, elab_arg_mode(mode));
     case EXPR_IF: return elab_if(e, env, x, mode);
     case EXPR_LAMBDA: return eval_lambda(e, env, x);
     case EXPR_PACK: return eval_pack(e, env, x);

@@ -109,7 +109,7 @@ elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p)
     if (is_numeric(e, p->type) && is_finite_number(v) && !e->hyper[i].bound_to_t)
         return read_input(e, &e->hyper[i], v, p->type, x->span);
     e->hyper[i].fixed = true;
-    if (v.kind == VAL_real) {
+    if (v.kind == VAL_real && !e->hyper[i].bound_to_t) {
         e->hyper[i].has_value = true;
         e->hyper[i].value = v.r;
     }

@@ -104,6 +104,7 @@ elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type 
     Dims d = {.rank = t.rank};
 
     memcpy(d.dim, t.dim, sizeof d.dim);
+    e->frame->b.span = x ? x->span : span;
     if (!x)
         return FAIL(e, elab_no_start, span);
     e->expect = init && x->kind == EXPR_CALL ? &d : NULL;

@@ -144,11 +144,8 @@ keep(SamplerBuild *b, Env *env, const Pattern *p, Value v, bool cache, bool anew
     Elab *e = b->e;
     size_t cap = b->cap;
 
-    if (elab_is_poison(v) || !p->name) {
-        if (!p->name)
-            complain(e, elab_state_name, p->span);
+    if (elab_is_poison(v))
         return;
-    }
     if (!elab_is_number(v)) {
         complain(e, elab_state_value, p->span, p->name, elab_value_text(e, v));
         return;
@@ -375,14 +372,15 @@ elab_build_sampler(Elab *e, FnVal *energy, FnVal *sampler, Type x)
 {
     SamplerBuild b = {.e = e, .energy = energy, .sampler = sampler, .decl = sampler->decl};
 
+    unsigned before = e->diags->errors;
     b.x = x;
     if (!check_params(&b) || !find_step(&b))
         return false;
     build_start(&b);
-    if (e->diags->errors == 0 && !e->stopped)
+    if (e->diags->errors == before && !e->stopped)
         build_step(&b);
     e->program->report = b.reports.name;
     e->program->n_report = b.reports.n;
     e->act = NULL;
-    return e->diags->errors == 0 && !e->stopped;
+    return e->diags->errors == before && !e->stopped;
 }

@@ -29,6 +29,7 @@ elab_push_slot(Elab *e, Env *env, const Binding *of, Value v, uint32_t owned_reg
 
     *b = *of;
     b->value = v;
+    b->wide = NULL;
     b->shadow = true;
     b->owned_region = owned_region;
     b->next = env->local;
@@ -114,15 +115,40 @@ elab_values(Elab *e, const Env *env, const Stmt *s, uint32_t wanted, Value *ret)
     return false;
 }
 
+/* A real number in a body whose result is wide. */
+static bool
+may_be_wide(const Elab *e, const Env *env, const Pattern *p, Value v)
+{
+    return env->ret_mode == MODE_wide && env->let_mode == MODE_term && p->name &&
+           p->name != e->word.underscore && !p->type && v.kind == VAL_ref &&
+           elab_is_scalar(e, v) && dtype_is_float((DType)elab_value_type(e, v).dtype);
+}
+
+static void
+remember_wide(Elab *e, Env *env, const Env *before, const Expr *x)
+{
+    Binding *b = arena_new(e->arena, Binding);
+
+    *b = *env->local;
+    b->wide = arena_new(e->arena, WideLet);
+    b->wide->expr = x;
+    b->wide->env = *before;
+    env->local = b;
+}
+
 static void
 run_let(Elab *e, Env *env, const Stmt *s)
 {
     Value *v = arena_array(e->arena, Value, s->n_patterns);
 
+    const Env before = *env;
+    bool each = s->n_values == s->n_patterns;
     elab_values(e, env, s, s->n_patterns, v);
     for (uint32_t i = 0; i < s->n_patterns; i++) {
-        Span span = s->n_values == s->n_patterns ? s->values[i]->span : s->span;
+        Span span = each ? s->values[i]->span : s->span;
         bind_pattern(e, env, s->patterns[i], v[i], s->kind == STMT_VAR, span);
+        if (each && s->kind == STMT_LET && may_be_wide(e, env, s->patterns[i], v[i]))
+            remember_wide(e, env, &before, s->values[i]);
     }
 }
 
