@@ -301,19 +301,27 @@ ir_build(Builder *b, Op op, Type type, uint32_t n_args, const Ref *arg, Attr att
     return known.id ? known : share_or_append(b, &n);
 }
 
+/* Room for one more element in an array of `n`: the array doubles when n is a power of two. */
+static void *
+grow_by_one(Arena *arena, const void *old, uint32_t n, size_t size)
+{
+    if (n & (n - 1))
+        return (void *)(uintptr_t)old;
+    void *more = arena_alloc(arena, n ? 2 * (size_t)n : 1, size);
+    if (n)
+        memcpy(more, old, n * size);
+    return more;
+}
+
 Ref
 ir_param(Builder *b, Type type)
 {
-    Region *r = &b->function->region[b->region];
-    Attr attr = {.i = r->n_params};
+    Attr attr = {.i = b->function->region[b->region].n_params};
     Ref p = ir_build_raw(b, OP_arg, type, 0, NULL, attr, 0, NULL);
-    Ref *param = arena_array(b->module->arena, Ref, r->n_params + 1);
+    Region *r = &b->function->region[b->region];
 
-    r = &b->function->region[b->region];
-    if (r->n_params)
-        memcpy(param, r->param, r->n_params * sizeof *param);
-    param[r->n_params++] = p;
-    r->param = param;
+    r->param = grow_by_one(b->module->arena, r->param, r->n_params, sizeof *r->param);
+    r->param[r->n_params++] = p;
     return p;
 }
 
@@ -322,14 +330,11 @@ ir_input(Builder *b, Type type, const char *name, InputKind kind, Variance varia
 {
     Function *f = b->function;
     uint32_t n = f->region[0].n_params;
-    Input *input = arena_array(b->module->arena, Input, n + 1);
 
-    assert(b->region == 0);
-    if (n && f->input)
-        memcpy(input, f->input, n * sizeof *input);
-    input[n] =
+    assert(b->region == 0 && (n == 0 || f->input) && "every parameter is an input, or none is");
+    f->input = grow_by_one(b->module->arena, f->input, n, sizeof *f->input);
+    f->input[n] =
         (Input){arena_printf(b->module->arena, "%s", name), (uint8_t)kind, (uint8_t)variance};
-    f->input = input;
     return ir_param(b, type);
 }
 

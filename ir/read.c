@@ -278,7 +278,7 @@ build_params(Reader *r, const TextRegion *text, bool is_body)
             diag_add(r->diags, DIAG_ir_named_all, p->name.span, "parameter");
         r->b.span = p->name.span;
         define(r, p->name,
-               is_body && p->bound
+               is_body && bound == text->n_params
                    ? ir_input(&r->b, p->type, p->input.name, p->input.kind, p->input.variance)
                    : ir_param(&r->b, p->type));
     }
