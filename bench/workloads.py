@@ -43,7 +43,7 @@ WORKLOADS = {
     "w1": Workload("double well 1024 x 128, Langevin", "element-steps/s", 128, "double_well",
                    "double_well.ebm", "langevin", 1024, {"step_size": "0.01"}, stationary=True),
     "w2": Workload("8-mode mixture in 2 dimensions, Langevin", "chain-steps/s", 1, "mixture",
-                   "mixture.ebm", "langevin", 65536, {"step_size": "0.05"}),
+                   "mixture.ebm", "langevin", 65536, {"step_size": "0.05"}, stationary=True),
     "w7": mlp("mlp_small", 2, 64, 4608),
     "w8": mlp("mlp_wide", 128, 128, 1152),
     "gaussian": Workload("Gaussian of 100, HMC", "leapfrog-steps/s", 10, "hmc", "gaussian.ebm", "hmc", 1024,

@@ -61,7 +61,7 @@ run(long turns)
     double squares = 0;
     for (int block = 0; block < CHAINS / LANES; block++)
         squares += vec_sum(state_x[block] * state_x[block] + state_y[block] * state_y[block]);
-    return squares / CHAINS;
+    return squares / (2.0 * CHAINS);
 }
 
 int

@@ -154,7 +154,7 @@ run(long turns)
         for (int i = 0; i < DIM; i++)
             for (int v = 0; v < VECS; v++)
                 squares += vec_sum(state[tile][i][v] * state[tile][i][v]);
-    return squares / ((double)CHAINS * DIM) / (double)(turns * STEPS);
+    return squares / ((double)CHAINS * DIM);
 }
 
 int

@@ -160,6 +160,34 @@ vec_normals(VecU a, VecU b, Vec *ret_first, Vec *ret_second)
     *ret_second = radius * c;
 }
 
+/* vec_mul_low: the low words of 64-bit lanes times b, whole.  vec_high: their high words, by a
+ * shuffle, because shifts use the port that multiplications need. */
+#ifdef __AVX512F__
+INLINE VecW
+vec_mul_low(VecW a, uint32_t b)
+{
+    return (VecW)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b));
+}
+
+INLINE VecW
+vec_high(VecW a)
+{
+    return (VecW)_mm512_shuffle_epi32((__m512i)a, 0xf5);
+}
+#else
+INLINE VecW
+vec_mul_low(VecW a, uint32_t b)
+{
+    return (VecW)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b));
+}
+
+INLINE VecW
+vec_high(VecW a)
+{
+    return (VecW)_mm256_shuffle_epi32((__m256i)a, 0xf5);
+}
+#endif
+
 #define PHILOX_M0 0xD2511F53u
 #define PHILOX_M1 0xCD9E8D57u
 #define PHILOX_K0 0x9E3779B9u
@@ -175,16 +203,16 @@ philox(const uint32_t counter[3], VecW chain, uint32_t k0, uint32_t k1, VecW ret
     VecW c2 = chain ^ ((uint32_t)(p0 >> 32) ^ k1);
     k0 += PHILOX_K0, k1 += PHILOX_K1;
     uint64_t q0 = (uint64_t)s0 * PHILOX_M0;
-    VecW q1 = (c2 & 0xffffffffu) * PHILOX_M1;
-    VecW c0 = (q1 >> 32) ^ (uint64_t)(s1 ^ k0), c1 = q1;
+    VecW q1 = vec_mul_low(c2, PHILOX_M1);
+    VecW c0 = vec_high(q1) ^ (uint64_t)(s1 ^ k0), c1 = q1;
     c2 = ((uint32_t)(q0 >> 32) ^ s3 ^ k1) - (VecW){0};
     VecW c3 = (uint32_t)q0 - (VecW){0};
     UNROLL
     for (int round = 2; round < 10; round++) {
         k0 += PHILOX_K0, k1 += PHILOX_K1;
-        VecW m0 = (c0 & 0xffffffffu) * PHILOX_M0, m1 = (c2 & 0xffffffffu) * PHILOX_M1;
-        c0 = (m1 >> 32) ^ c1 ^ k0, c1 = m1;
-        c2 = (m0 >> 32) ^ c3 ^ k1, c3 = m0;
+        VecW m0 = vec_mul_low(c0, PHILOX_M0), m1 = vec_mul_low(c2, PHILOX_M1);
+        c0 = vec_high(m1) ^ c1 ^ k0, c1 = m1;
+        c2 = vec_high(m0) ^ c3 ^ k1, c3 = m0;
     }
     ret[0] = c0, ret[1] = c1, ret[2] = c2, ret[3] = c3;
 }
@@ -209,6 +237,9 @@ random_words(uint32_t group, uint32_t step, uint32_t first_chain, VecU ret[4])
     VecW lane, even[4], odd[4];
     for (int i = 0; i < LANES / 2; i++)
         lane[i] = 2 * (uint64_t)i;
+    __asm__(
+        ""
+        : "+v"(lane)); /* were its high words known to be 0, a full product would be taken */
     const uint32_t counter[3] = {group, step, 7};
     philox(counter, lane + first_chain, 1, 2, even);
     philox(counter, lane + (first_chain + 1), 1, 2, odd);
