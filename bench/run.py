@@ -3,10 +3,12 @@
 """Limits, kernels and peers in one run.
 
     python3 bench/run.py [--workloads w1,w7] [--repeat 7] [--seconds 0.4] [--peers] [--build build]
+                         [--document docs/benchmarks.md]
 
 Each workload is timed on one core, in turns: the hand-written limit, ebmc, each peer, and again; what is
 shown are medians. The table goes to the terminal, everything measured to build/bench/results.json. --peers
-needs bench/peers/setup to have been run; --peers=DIR names its environment."""
+needs bench/peers/setup to have been run; --peers=DIR names its environment. --document FILE puts the figures
+between the marks of a Markdown file, as docs/benchmarks.md has them."""
 
 import argparse
 import json
@@ -163,7 +165,7 @@ def start(make, what):
         return None
 
 
-def measure_workload(name, args, build, have_kernels):
+def measure_workload(name, args, build, have_kernels, libraries):
     workload = WORKLOADS[name]
     makers = {"limit": lambda: Limit(build, name, workload, args.seconds)}
     if have_kernels:
@@ -181,8 +183,11 @@ def measure_workload(name, args, build, have_kernels):
             except RuntimeError as error:
                 say(f"{name}: {key} is left out: {error}")
                 del turns[key]
-    for runner in filter(None, runners.values()):
-        runner.close()
+    for key, runner in runners.items():
+        if isinstance(runner, Peer):
+            libraries[key] = runner.ready["library"]
+        if runner:
+            runner.close()
     return summarize(workload, turns)
 
 
@@ -300,22 +305,43 @@ def table(results):
     return rows
 
 
-def show(rows):
+def markdown(rows):
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     rows = [rows[0], ["-" * w for w in widths], *rows[1:]]
-    for row in rows:
-        print("| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths)) + " |")
+    return ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths)) + " |" for row in rows]
 
 
-def show_rest(results):
-    if "threads" in results:
-        for name, t in results["threads"].items():
-            print(f"two threads, {name}: {number(t['two'])} against {number(t['one'])} {WORKLOADS[name].unit}, {t['ratio']:.2f}x")
+def whole_runs(results):
+    for name, t in results.get("threads", {}).items():
+        yield (f"- two threads, {name}: {number(t['two'])} {WORKLOADS[name].unit} against {number(t['one'])}, "
+               f"{t['ratio']:.2f}x")
     for name, t in results.get("first_sample", {}).items():
-        print(f"first sample, {name}: {t['cold_s']:.3f} s compiling, {t['cached_s']:.3f} s from the cache")
+        yield f"- first sample, {name}: {t['cold_s']:.3f} s compiling, {t['cached_s']:.3f} s from the cache"
     if "memory" in results:
         m = results["memory"]
-        print(f"peak memory: {m['rss_without_bytes'] / 2**20:.0f} MiB, and {m['more_per_byte_kept']:.2f} bytes a byte kept")
+        yield (f"- peak memory: {m['rss_without_bytes'] / 2**20:.0f} MiB, and {m['more_per_byte_kept']:.2f} bytes a "
+               "byte of draws kept")
+
+
+def report(results):
+    m, peak = results["machine"], results["peak"]
+    yield (f"{m['cpu']}, {m['vectors']}, one of {m['cores']} cores: {number(peak['fma'])}flop/s; reads "
+           f"{number(peak['read_20MB'])}B/s from 20 MB, {number(peak['read_1GiB'])}B/s from 1 GiB.")
+    yield f"{m['date']}; load {m['load']:.1f} before. {'; '.join(results['libraries'].values())}".rstrip()
+    yield ""
+    yield from markdown(table(results))
+    yield ""
+    yield from whole_runs(results)
+
+
+def write_document(path, lines):
+    """Replaces what stands between the two marks."""
+    begin, end = "<!-- figures -->\n", "<!-- end of figures -->\n"
+    with open(path) as f:
+        text = f.read()
+    before, after = text.index(begin) + len(begin), text.index(end)
+    with open(path, "w") as f:
+        f.write(text[:before] + "\n" + "\n".join(lines) + "\n\n" + text[after:])
 
 
 def warn(results):
@@ -338,6 +364,7 @@ def arguments():
     parser.add_argument("--peers", nargs="?", const=os.path.join(ROOT, "build", "peers"), help="their environment")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="meson's build folder")
     parser.add_argument("--output", help="for everything measured, as JSON")
+    parser.add_argument("--document", help="a Markdown file whose figures are replaced")
     args = parser.parse_args()
     args.workloads = args.workloads.split(",")
     for name in args.workloads:
@@ -353,21 +380,21 @@ def main():
     have_kernels = build_kernel_timer(args.build, build)
     if not have_kernels:
         say("ebmc is left out: it is not built (scripts/build)")
-    results = {"machine": machine(), "peak": measure_peak(build, args.seconds), "workloads": {}}
+    results = {"machine": machine(), "peak": measure_peak(build, args.seconds),
+               "libraries": {}, "workloads": {}}
     for name in args.workloads:
         say(f"{name} ...")
-        results["workloads"][name] = measure_workload(name, args, build, have_kernels)
+        results["workloads"][name] = measure_workload(name, args, build, have_kernels, results["libraries"])
     tool = os.path.join(args.build, "tools", "ebmc")
     if have_kernels and os.path.exists(tool):
         measure_whole_runs(results, args, build, tool)
     output = args.output or os.path.join(build, "results.json")
     with open(output, "w") as f:
         json.dump(results, f, indent=1)
-    m, peak = results["machine"], results["peak"]
-    print(f"{m['cpu']}, {m['vectors']}, one of {m['cores']} cores: {number(peak['fma'])}flop/s, reads "
-          f"{number(peak['read_20MB'])}B/s from 20 MB and {number(peak['read_1GiB'])}B/s from 1 GiB\n")
-    show(table(results))
-    show_rest(results)
+    lines = list(report(results))
+    print("\n".join(lines))
+    if args.document:
+        write_document(args.document, lines)
     warn(results)
 
 
