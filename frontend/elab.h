@@ -457,7 +457,10 @@ const char *elab_builtin_names(void);
 /* The value of a parameter that the call leaves out; NO_VALUE if it has no default. */
 Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
 /* A hyperparameter of this run: an input, or what the request or the default says. */
-Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p);
+Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d,
+                       const Param *p);
+/* Is the argument used where sizes stand? */
+bool elab_in_shape(const Decl *d, const char *name);
 void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
                    bool *low_open, bool *high_open);
 const Expr *elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix);

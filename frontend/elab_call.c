@@ -138,8 +138,8 @@ partial(Elab *e, FnVal *fn, const Call *call)
     with->derived = NULL;
     with->n_bound = fn->n_bound + call->n_named;
     with->bound = arena_array(e->arena, Named, with->n_bound + 1);
-    memcpy(with->bound, fn->bound, fn->n_bound * sizeof *with->bound);
-    memcpy(with->bound + fn->n_bound, call->named, call->n_named * sizeof *with->bound);
+    for (uint32_t i = 0; i < with->n_bound; i++)
+        with->bound[i] = i < fn->n_bound ? fn->bound[i] : call->named[i - fn->n_bound];
     return elab_value_fn(with);
 }
 

@@ -91,7 +91,7 @@ read_input(Elab *e, ProgramHyper *h, Value v, const AstType *t, Span span)
 }
 
 Value
-elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p)
+elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d, const Param *p)
 {
     size_t i = find_hyper(e, env, owner, p);
     const Expr *set = e->setting[i], *x = set ? set : p->value;
@@ -106,12 +106,13 @@ elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Param *p)
     Value v = elab_eval(e, set ? &outside : env, x, MODE_term);
     e->hyper[i].bound_to_t |= e->reads_t;
     e->reads_t |= read;
-    if (is_numeric(e, p->type) && is_finite_number(v) && !e->hyper[i].bound_to_t)
+    bool size = v.kind == VAL_int && e->hyper[i].is_int && elab_in_shape(d, p->name);
+    if (is_numeric(e, p->type) && is_finite_number(v) && !e->hyper[i].bound_to_t && !size)
         return read_input(e, &e->hyper[i], v, p->type, x->span);
     e->hyper[i].fixed = true;
-    if (v.kind == VAL_real && !e->hyper[i].bound_to_t) {
+    if ((v.kind == VAL_real || size) && !e->hyper[i].bound_to_t) {
         e->hyper[i].has_value = true;
-        e->hyper[i].value = v.r;
+        e->hyper[i].value = size ? (double)v.i : v.r;
     }
     return v;
 }
@@ -141,7 +142,7 @@ elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p)
     if (fn->entry && p->given)
         return given_value(e, env, p);
     if (fn->entry)
-        return elab_hyper_value(e, env, HYPER_energy, p);
+        return elab_hyper_value(e, env, HYPER_energy, fn->decl, p);
     return p->value ? elab_eval(e, env, p->value, MODE_term) : NO_VALUE;
 }
 

@@ -93,7 +93,7 @@ bind_params(SamplerBuild *b, Env *env, Value x)
                             arena_printf(e->arena, "'%s'", p->name));
             elab_bind_var(e, env, p->name, x, p->name_span);
         } else {
-            Value v = elab_hyper_value(e, env, HYPER_sampler, p);
+            Value v = elab_hyper_value(e, env, HYPER_sampler, b->decl, p);
             const char *what = arena_printf(e->arena, "'%s' of '%s'", p->name, b->decl->name);
             v = elab_coerce(e, env, v, p->type, p->value->span, what);
             elab_bind(e, env, p->name, v, p->name_span);
