@@ -13,12 +13,12 @@
 #include <assert.h>
 #include <string.h>
 
+#include "passes/fold_build.h"
 #include "passes/rebuild.h"
 
 enum {
-    STRIP = 128,      /* rows; a multiple of PARTIALS */
+    STRIP = 128,      /* rows; a multiple of FOLD_PARTIALS */
     LONG = 4 * STRIP, /* shorter loops stay whole */
-    PARTIALS = 16,
 };
 
 /* A later loop whose body has one `for` over all rows. */
@@ -317,19 +317,6 @@ open_body(Strip *s, uint32_t loop)
     return opened;
 }
 
-static Ref
-close_stores(Strip *s, RegionId body, unsigned rank, const uint32_t *extent, uint32_t n,
-             const Ref *value)
-{
-    FoldKind *kind = arena_array(s->r->ctx->arena, FoldKind, n + 1);
-
-    ir_yield(&s->r->b, n, value);
-    region_end(&s->r->b);
-    for (uint32_t i = 0; i < n; i++)
-        kind[i] = FOLD_store;
-    return ir_loop(&s->r->b, rank, extent, kind, body);
-}
-
 static void
 extents_of(const Node *loop, uint32_t *ret)
 {
@@ -352,12 +339,12 @@ first_accumulators(Strip *s, const Consumer *q)
 {
     const Node *loop = &s->f->node[q->loop];
     uint32_t extent[MAX_RANK];
-    RegionId body = open_body(s, q->loop);
 
+    open_body(s, q->loop);
     copy_part(s, q, true);
     Ref init = s->r->map[s->f->node[q->product].arg[2].id];
     extents_of(loop, extent);
-    Ref made = close_stores(s, body, (unsigned)loop->attr.ints[0], extent, 1, &init);
+    Ref made = close_store_loop(&s->r->b, (unsigned)loop->attr.ints[0], extent, 1, &init);
     forget(s, loop->own[0]);
     return ir_get(&s->r->b, made, 0);
 }
@@ -370,8 +357,8 @@ add_rows(Strip *s, const Consumer *q, Ref accumulators, Ref base, uint32_t count
     const Region *inner = &s->f->region[product->own[0]];
     uint32_t extent[MAX_RANK];
     Ref index[MAX_RANK];
-    RegionId body = open_body(s, q->loop);
 
+    open_body(s, q->loop);
     copy_part(s, q, true);
     current_index(s, q->loop, index);
     Ref from = number(s, 0), to = number(s, count);
@@ -386,18 +373,9 @@ add_rows(Strip *s, const Consumer *q, Ref accumulators, Ref base, uint32_t count
     s->row = NO_REF;
     Ref next = ir_get(&s->r->b, ir_for(&s->r->b, from, to, 1, &acc, turn, count), 0);
     extents_of(loop, extent);
-    Ref made = close_stores(s, body, (unsigned)loop->attr.ints[0], extent, 1, &next);
+    Ref made = close_store_loop(&s->r->b, (unsigned)loop->attr.ints[0], extent, 1, &next);
     forget(s, loop->own[0]);
     return ir_get(&s->r->b, made, 0);
-}
-
-static Ref
-combine(Strip *s, FoldKind kind, Ref a, Ref b)
-{
-    static const Op op[FOLD_COUNT] = {
-        [FOLD_sum] = OP_add, [FOLD_prod] = OP_mul, [FOLD_max] = OP_max,
-        [FOLD_min] = OP_min, [FOLD_all] = OP_and,  [FOLD_any] = OP_or};
-    return ir_pointwise(&s->r->b, op[kind], a, b, NO_REF);
 }
 
 /* partial[p] with the strip's terms p, p + 16, ... added in order. */
@@ -407,21 +385,23 @@ add_terms(Strip *s, FoldKind kind, Ref partial, Ref terms, uint32_t count)
     Builder *b = &s->r->b;
     Type t = type_scalar(ir_type(b->function, terms).dtype);
     Ref from = number(s, 0);
-    RegionId body = region_begin(b);
+
+    region_begin(b);
     Ref p = ir_param(b, type_scalar(DT_i32)), start = ir_at(b, partial, 1, &p, true);
-    Ref turns =
-        count % PARTIALS == 0
-            ? number(s, count / PARTIALS)
-            : ir_idiv(b, ir_sub(b, number(s, count + PARTIALS - 1), p), number(s, PARTIALS));
+    Ref turns = count % FOLD_PARTIALS == 0
+                    ? number(s, count / FOLD_PARTIALS)
+                    : ir_idiv(b, ir_sub(b, number(s, count + FOLD_PARTIALS - 1), p),
+                              number(s, FOLD_PARTIALS));
     RegionId turn = region_begin(b);
     Ref q = ir_param(b, type_scalar(DT_i32)), acc = ir_param(b, t);
-    Ref at = ir_add(b, ir_mul(b, q, number(s, PARTIALS)), p);
-    Ref sum = combine(s, kind, acc, ir_at(b, terms, 1, &at, true));
+    Ref at = ir_add(b, ir_mul(b, q, number(s, FOLD_PARTIALS)), p);
+    Ref sum = fold_combine(&s->r->b, kind, acc, ir_at(b, terms, 1, &at, true));
     ir_yield(b, 1, &sum);
     region_end(b);
     Ref next = ir_get(
-        b, ir_for(b, from, turns, 1, &start, turn, (count + PARTIALS - 1) / PARTIALS), 0);
-    return ir_get(b, close_stores(s, body, 1, (uint32_t[]){PARTIALS}, 1, &next), 0);
+        b, ir_for(b, from, turns, 1, &start, turn, (count + FOLD_PARTIALS - 1) / FOLD_PARTIALS),
+        0);
+    return ir_get(b, close_store_loop(&s->r->b, 1, (uint32_t[]){FOLD_PARTIALS}, 1, &next), 0);
 }
 
 static bool
@@ -439,15 +419,15 @@ compute_strip(Strip *s, Ref base, uint32_t count, Ref *ret_array)
     const Region *body = &s->f->region[n->own[0]];
     Ref *value = arena_array(s->r->ctx->arena, Ref, n->n_results);
     uint32_t k = 0;
-    RegionId opened = region_begin(&s->r->b);
 
+    region_begin(&s->r->b);
     s->r->map[body->param[0].id] =
         ir_add(&s->r->b, base, ir_param(&s->r->b, type_scalar(DT_i32)));
     rebuild_region(s->r, n->own[0]);
     for (uint32_t i = 0; i < n->n_results; i++)
         if (is_live(s, i))
             value[k++] = s->r->map[body->yield[i].id];
-    Ref loop = close_stores(s, opened, 1, &count, k, value);
+    Ref loop = close_store_loop(&s->r->b, 1, &count, k, value);
     forget(s, n->own[0]);
     for (uint32_t i = 0, j = 0; i < n->n_results; i++)
         ret_array[i] = is_live(s, i) ? ir_get(&s->r->b, loop, j++) : NO_REF;
@@ -467,29 +447,11 @@ run_strip(Strip *s, Ref base, uint32_t count)
         s->product[i] = add_rows(s, &s->c->consumer[i], s->product[i], base, count);
 }
 
-static double
-identity_of(FoldKind kind, DType d)
-{
-    bool real = dtype_is_float(d), narrow = d == DT_i32;
-
-    switch (kind) {
-    case FOLD_sum: return real ? -0.0 : 0; /* -0 + x is x for every x */
-    case FOLD_prod:
-    case FOLD_all: return 1;
-    case FOLD_max: return real ? -__builtin_inf() : narrow ? -0x1p31 : -0x1p63;
-    case FOLD_min: return real ? __builtin_inf() : narrow ? 0x1p31 - 1 : 0x1.fffffffffffffp62;
-    default: return 0;
-    }
-}
-
 static Ref
 new_partial(Strip *s, FoldKind kind, DType d)
 {
-    Ref v = ir_number(&s->r->b, d, identity_of(kind, d));
-    RegionId body = region_begin(&s->r->b);
-
-    ir_param(&s->r->b, type_scalar(DT_i32));
-    return ir_get(&s->r->b, close_stores(s, body, 1, (uint32_t[]){PARTIALS}, 1, &v), 0);
+    Type t = type_array(d, 1, (uint32_t[]){FOLD_PARTIALS});
+    return filled_array(&s->r->b, t, fold_identity(&s->r->b, kind, d));
 }
 
 /* Carried from strip to strip: partial results of live folds, then accumulators. */
@@ -547,16 +509,13 @@ run_whole_strips(Strip *s)
 static Ref
 tree(Strip *s, FoldKind kind, Ref partial)
 {
-    Ref p[PARTIALS];
+    Ref p[FOLD_PARTIALS];
 
-    for (int64_t k = 0; k < PARTIALS; k++) {
+    for (int64_t k = 0; k < FOLD_PARTIALS; k++) {
         Ref at = number(s, k);
         p[k] = ir_at(&s->r->b, partial, 1, &at, true);
     }
-    for (unsigned half = PARTIALS / 2; half > 0; half /= 2)
-        for (unsigned k = 0; k < half; k++)
-            p[k] = combine(s, kind, p[k], p[k + half]);
-    return p[0];
+    return fold_tree(&s->r->b, kind, p);
 }
 
 /* The consumer's own results: its body with the product done. */

@@ -6,9 +6,9 @@
  * afterwards, is copied on entry.
  */
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
+#include "passes/fold_build.h"
 #include "passes/lower/lower.h"
 
 static bool
@@ -280,32 +280,6 @@ typedef struct Result {
     Type partial; /* STORE: the result; else 16 partials */
 } Result;
 
-enum { PARTIALS = 16 };
-
-static double
-identity_of(FoldKind kind, DType d)
-{
-    double least = d == DT_i32 ? -0x1p31 : d == DT_i64 ? -0x1p63 : -INFINITY;
-
-    switch (kind) {
-    case FOLD_sum: return -0.0; /* -0 + x is x for every x */
-    case FOLD_prod:
-    case FOLD_all: return 1;
-    case FOLD_max: return least;
-    case FOLD_min: return dtype_is_float(d) ? INFINITY : d == DT_i32 ? 0x1p31 - 1 : 0x1p62;
-    default: return 0;
-    }
-}
-
-static Ref
-combine(Lower *l, FoldKind kind, Ref a, Ref b)
-{
-    static const Op op[FOLD_COUNT] = {
-        [FOLD_sum] = OP_add, [FOLD_prod] = OP_mul, [FOLD_max] = OP_max,
-        [FOLD_min] = OP_min, [FOLD_all] = OP_and,  [FOLD_any] = OP_or};
-    return ir_pointwise(&l->b, op[kind], a, b, NO_REF);
-}
-
 static Result
 describe(const Lower *l, const Node *n, uint32_t i, Type extents)
 {
@@ -314,25 +288,11 @@ describe(const Lower *l, const Node *n, uint32_t i, Type extents)
 
     r.value = lower_node(l, l->in->region[n->own[0]].yield[i])->type;
     if (r.kind != FOLD_store)
-        lead = type_array(DT_i32, 1, (uint32_t[]){PARTIALS});
+        lead = type_array(DT_i32, 1, (uint32_t[]){FOLD_PARTIALS});
     for (unsigned k = 0; k < r.value.rank; k++)
         lead.dim[lead.rank++] = r.value.dim[k];
     r.partial = type_with(lead, r.value.dtype);
     return r;
-}
-
-static Ref
-new_array(Lower *l, Type type, double value)
-{
-    FoldKind kind = FOLD_store;
-    Ref v = ir_number(&l->b, type.dtype, value);
-    RegionId body = region_begin(&l->b);
-
-    for (unsigned i = 0; i < type.rank; i++)
-        ir_param(&l->b, type_scalar(DT_i32));
-    ir_yield(&l->b, 1, &v);
-    region_end(&l->b);
-    return ir_get(&l->b, ir_loop(&l->b, type.rank, type.dim, &kind, body), 0);
 }
 
 /* One iteration's value into the result, or onto its partial. */
@@ -354,7 +314,7 @@ deposit_one(Lower *l, Ref array, const Ref *index, const void *context)
     for (unsigned i = 0; i < d->result->value.rank; i++)
         at[n++] = index[i];
     if (d->result->kind != FOLD_store)
-        v = combine(l, d->result->kind, ir_at(&l->b, array, n, at, true), v);
+        v = fold_combine(&l->b, d->result->kind, ir_at(&l->b, array, n, at, true), v);
     return ir_update(&l->b, array, v, n, at, true, false);
 }
 
@@ -368,7 +328,8 @@ deposit(Lower *l, const Result *r, Ref array, Ref value, Type extents, const Ref
         memcpy(d.lead, iteration, extents.rank * sizeof *iteration);
     } else {
         d.n_lead = 1;
-        d.lead[0] = ir_imod(&l->b, lower_linear(l, extents, iteration), lower_int(l, PARTIALS));
+        d.lead[0] =
+            ir_imod(&l->b, lower_linear(l, extents, iteration), lower_int(l, FOLD_PARTIALS));
     }
     return change_each(l, r->value, 0, index, array, deposit_one, &d);
 }
@@ -408,18 +369,15 @@ run_iterations(Lower *l, const Node *n, Type extents, unsigned axis, Ref *iterat
 static Ref
 tree(Lower *l, const Result *r, Ref partial, const Ref *index)
 {
-    Ref p[PARTIALS], at[MAX_RANK];
+    Ref p[FOLD_PARTIALS], at[MAX_RANK];
 
-    for (int64_t k = 0; k < PARTIALS; k++) {
+    for (int64_t k = 0; k < FOLD_PARTIALS; k++) {
         at[0] = lower_int(l, k);
         for (unsigned i = 0; i < r->value.rank; i++)
             at[1 + i] = index[i];
         p[k] = ir_at(&l->b, partial, 1u + r->value.rank, at, true);
     }
-    for (unsigned s = PARTIALS / 2; s > 0; s /= 2)
-        for (unsigned k = 0; k < s; k++)
-            p[k] = combine(l, r->kind, p[k], p[k + s]);
-    return p[0];
+    return fold_tree(&l->b, r->kind, p);
 }
 
 static Ref
@@ -450,6 +408,17 @@ set_results(Lower *l, uint32_t id, const Ref *value)
     }
 }
 
+/* What a result holds before the first iteration. */
+static Ref
+fill_of(Lower *l, const Result *r, bool empty)
+{
+    DType d = r->value.dtype;
+
+    if (r->kind == FOLD_store)
+        return ir_number(&l->b, d, 0);
+    return empty ? fold_of_nothing(&l->b, r->kind, d) : fold_identity(&l->b, r->kind, d);
+}
+
 static void
 loop_of_arrays(Lower *l, uint32_t id)
 {
@@ -463,10 +432,8 @@ loop_of_arrays(Lower *l, uint32_t id)
         extents.dim[i] = (uint32_t)n->attr.ints[1 + i];
     for (uint32_t i = 0; i < count; i++) {
         result[i] = describe(l, n, i, extents);
-        double fill = result[i].kind == FOLD_store
-                          ? 0
-                          : identity_of(result[i].kind, result[i].value.dtype);
-        array[i] = new_array(l, result[i].partial, fill);
+        array[i] = filled_array(&l->b, result[i].partial,
+                                fill_of(l, &result[i], type_size(extents) == 0));
     }
     run_iterations(l, n, extents, 0, iteration, result, array);
     for (uint32_t i = 0; i < count; i++)

@@ -5,6 +5,7 @@
  * Column by column, inner products as fma chains in order (Golub & Van Loan, "Matrix
  * Computations", algorithm 4.2.1 and section 3.1).
  */
+#include "passes/fold_build.h"
 #include "passes/lower/lower.h"
 
 typedef Ref Body(Lower *l, Ref i, Ref carried, const void *context);
@@ -81,26 +82,13 @@ factor_column(Lower *l, Ref j, Ref factor, const void *context)
 }
 
 static Ref
-zero_array(Lower *l, Type type)
-{
-    FoldKind kind = FOLD_store;
-    Ref zero = ir_number(&l->b, type.dtype, 0);
-    RegionId body = region_begin(&l->b);
-
-    for (unsigned i = 0; i < type.rank; i++)
-        ir_param(&l->b, type_scalar(DT_i32));
-    ir_yield(&l->b, 1, &zero);
-    region_end(&l->b);
-    return ir_get(&l->b, ir_loop(&l->b, type.rank, type.dim, &kind, body), 0);
-}
-
-static Ref
 lower_cholesky(Lower *l, const Node *n)
 {
     Factor f = {.a = lower_value(l, n->arg[0]), .n = n->type.dim[0]};
 
-    return each(l, lower_int(l, 0), lower_int(l, f.n), f.n, zero_array(l, n->type),
-                factor_column, &f);
+    return each(l, lower_int(l, 0), lower_int(l, f.n), f.n,
+                filled_array(&l->b, n->type, ir_number(&l->b, n->type.dtype, 0)), factor_column,
+                &f);
 }
 
 typedef struct Solve {
@@ -147,7 +135,8 @@ lower_trisolve(Lower *l, const Node *n)
     Solve s = {.factor = lower_value(l, n->arg[0]),
                .b = lower_value(l, n->arg[1]),
                .n = n->type.dim[0]};
-    Ref zero = lower_int(l, 0), y = zero_array(l, n->type);
+    Ref zero = lower_int(l, 0),
+        y = filled_array(&l->b, n->type, ir_number(&l->b, n->type.dtype, 0));
 
     s.transposed = n->attr.i == 1;
     if (n->type.rank == 1)
