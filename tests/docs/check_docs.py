@@ -15,8 +15,10 @@ of these is checked:
     ```c                  a C program: compiled with the library, run, must return 0
 
 Other blocks (```sh, ```text) are not run.  A page's files lie in one folder, in which
-`examples` is the project's.  In what is printed, numbers that say how fast something was
-differ from run to run: lines that begin with a word of TIMED need only begin alike.
+`examples` is the project's.  What is printed is compared exactly, but for two things: lines
+that begin with a word of TIMED need only begin alike, and the statistics of draws may differ
+by a few Monte Carlo standard errors, so that another formula for the same distribution is no
+error of the documentation.
 
 Links to files of the project must lead somewhere.  --update writes what the commands print,
 and the canonical layout, into the pages: read the diff.
@@ -31,9 +33,11 @@ import sys
 import tempfile
 
 FENCE = re.compile(r"^```(ebm|console|c)(?: ([^\n]+))?\n(.*?)^```$", re.M | re.S)
-LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)\s]*)?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.M)
+CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#\s:]*)(?:#([^)\s]*))?\)")
 SOURCE = re.compile(r'<(?:img|source)[^>]* src(?:set)?="([^":]+)"')
-TIMED = ("speed", "compile time", "processor", "vectors", "threads", "memory")
+TIMED = ("speed", "compile time", "non-finite steps", "processor", "vectors", "threads", "memory")
 LIMIT = 300  # seconds for one command
 
 
@@ -114,11 +118,22 @@ class Checker:
             updated = FENCE.sub(block, text)
         if self.options.update and updated != text:
             path.write_text(updated, encoding="utf-8")
-        for pattern in (LINK, SOURCE):
-            for link in pattern.finditer(text):
-                if not (path.parent / link[1]).exists():
-                    line = text.count("\n", 0, link.start()) + 1
-                    self.report(f"{path}:{line}", f"nothing at '{link[1]}'")
+        self.links(path, CODE.sub(lambda m: re.sub("[^\n]", " ", m[0]), text))
+
+    def links(self, path, text):
+        for link in [*LINK.finditer(text), *SOURCE.finditer(text)]:
+            target = path.parent / link[1] if link[1] else path
+            anchor = link[2] if link.re is LINK else None
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                line = text.count("\n", 0, link.start()) + 1
+                self.report(f"{path}:{line}", f"nothing at '{link[1]}#{anchor or ''}'")
+
+
+def anchors(path):
+    """Of a page's headings, as GitHub makes them."""
+    text = CODE.sub("", path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in HEADING.findall(text)}
 
 
 def commands_of(text):
@@ -131,9 +146,31 @@ def commands_of(text):
 
 def alike(expected, printed):
     one, two = expected.split("\n"), printed.split("\n")
-    return len(one) == len(two) and all(
-        a == b or any(a.startswith(t) and b.startswith(t) for t in TIMED)
-        for a, b in zip(one, two))
+    return len(one) == len(two) and all(map(alike_lines, one, two))
+
+
+def alike_lines(a, b):
+    return a == b or any(a.startswith(t) and b.startswith(t) for t in TIMED) or \
+        alike_statistics(a.split(), b.split())
+
+
+def alike_statistics(a, b):
+    """Rows of the table (name, mean, sd, 5%, 50%, 95%, mcse, ess_bulk, ess_tail, r_hat), or a
+    report (name, mean)."""
+    if len(a) != len(b) or len(a) not in (2, 10) or a[0] != b[0] or \
+            any((x == "-") != (y == "-") for x, y in zip(a, b)):
+        return False
+    try:
+        one, two = ([float(w) if w != "-" else 0.0 for w in line[1:]] for line in (a, b))
+    except ValueError:
+        return False
+    if len(one) == 1:
+        return abs(one[0] - two[0]) <= 0.02
+    sd, error = one[1], 8 * one[5] if a[6] != "-" else 0.2 * one[1]
+    near = [abs(x - y) for x, y in zip(one, two)]
+    return near[0] <= error and max(near[1], near[2], near[4]) <= 0.1 * sd + error and \
+        near[3] <= 2 * sd and all(x <= 2 * y and y <= 2 * x for x, y in zip(one[5:8], two[5:8])) \
+        and near[8] <= 0.2
 
 
 def difference(expected, printed):
