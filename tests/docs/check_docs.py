@@ -20,7 +20,8 @@ that begin with a word of TIMED need only begin alike, and the statistics of dra
 by a few Monte Carlo standard errors, so that another formula for the same distribution is no
 error of the documentation.
 
-Links to files of the project must lead somewhere.  --update writes what the commands print,
+Links to files of the project must lead somewhere, docs/language.md names every declaration of
+the library, docs/command-line.md every option.  --update writes what the commands print,
 and the canonical layout, into the pages: read the diff.
 """
 import argparse
@@ -128,6 +129,14 @@ class Checker:
                 line = text.count("\n", 0, link.start()) + 1
                 self.report(f"{path}:{line}", f"nothing at '{link[1]}#{anchor or ''}'")
 
+    def complete(self, page, commands, pattern):
+        """Every name that `pattern` finds in what the commands print stands in the page."""
+        known = set(re.findall(r"[\w-]+", page.read_text(encoding="utf-8")))
+        for command in commands:
+            for name in re.findall(pattern, self.run(command, ".").stdout, re.M):
+                if name not in known:
+                    self.report(page, f"nothing about '{name}', which `{command}` has")
+
 
 def anchors(path):
     """Of a page's headings, as GitHub makes them."""
@@ -193,6 +202,13 @@ def main():
     checker = Checker(options)
     for page in pages:
         checker.page(page)
+    for page in pages:
+        if page.name == "language.md":
+            checker.complete(page, ["ebmc doc"], r"^  \w+ +(\w+)")
+        if page.name == "command-line.md":
+            checker.complete(page, [f"ebmc {c} --help" for c in
+                                    ("sample", "eval", "check", "fmt", "doc", "opt", "summary",
+                                     "cache", "doctor")], r"^ .{5}(--[\w-]+)")
     print("\n\n".join(checker.problems))
     print(f"{checker.passed} passed, {len(checker.problems)} failed")
     return bool(checker.problems)
