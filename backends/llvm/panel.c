@@ -8,7 +8,17 @@
  */
 #include "backends/llvm/emit.h"
 
-enum { MIN_ELEMENTS = 64 };
+enum {
+    MIN_ELEMENTS = 64,
+    MAX_BYTES = 4 << 20 /* data that no cache holds is read once a pass: a copy doubles that */
+};
+
+static bool
+is_worth_packing(Type t)
+{
+    uint64_t n = type_size(t);
+    return t.rank == 2 && n >= MIN_ELEMENTS && n * dtype_size(t.dtype) <= MAX_BYTES;
+}
 
 static bool
 place_eq(Place a, Place b)
@@ -66,8 +76,8 @@ panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret)
 {
     Type type = ir_type(e->f, n->arg[0]);
 
-    if (e->preparing || array->place.kind == PLACE_none || type.rank != 2 || n->n_args != 3 ||
-        type_size(type) < MIN_ELEMENTS)
+    if (e->preparing || array->place.kind == PLACE_none || n->n_args != 3 ||
+        !is_worth_packing(type))
         return false;
     for (uint32_t k = 0; k < 2; k++) {
         unsigned turn = i;
