@@ -168,16 +168,18 @@ lower_copy(Lower *l, Ref whole, Type type)
  */
 
 /* What stands before a control node in program order may read what the node changes: it is
- * emitted first. */
+ * emitted first. Not what moves faster where items go by rate: its items are not there yet,
+ * and it reads nothing that the node changes. */
 static void
 emit_scalars_before(Lower *l, RegionId r, uint32_t until)
 {
     const Region *region = &l->in->region[r];
 
     for (size_t k = 0; k < region->n_nodes && region->node[k] < until; k++) {
-        uint32_t id = region->node[k];
-        if (l->info[id].live && l->info[id].place == PLACE_scalar)
-            lower_value(l, (Ref){id});
+        const Info *i = &l->info[region->node[k]];
+        bool later = l->by_rate && i->rate > l->info[until].rate;
+        if (i->live && i->place == PLACE_scalar && !later)
+            lower_value(l, (Ref){region->node[k]});
     }
 }
 
