@@ -184,6 +184,15 @@ check_options(const EbmKernelOptions *o, EbmReport **ret_report)
     return report_nothing(ret_report);
 }
 
+/* A vector holds no more chains than there are. */
+static uint32_t
+choose_lanes(const EbmKernelOptions *o)
+{
+    if (o->lanes || o->chains == 0 || o->chains > 8)
+        return o->lanes;
+    return o->chains <= 4 ? 4 : 8;
+}
+
 EbmStatus
 ebm_kernel_create(const EbmProgram *program, const EbmKernelOptions *options, EbmKernel **ret,
                   EbmReport **ret_report)
@@ -197,6 +206,7 @@ ebm_kernel_create(const EbmProgram *program, const EbmKernelOptions *options, Eb
     EbmStatus status = check_options(&o, ret_report);
     if (status != EBM_OK)
         return status;
+    o.lanes = choose_lanes(&o);
     EbmKernel *k = calloc(1, sizeof *k);
     if (!k)
         return report_memory(ret_report);

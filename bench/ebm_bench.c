@@ -78,9 +78,12 @@ read_argument(Bench *b, char *text)
 static EbmStatus
 prepare(Bench *b)
 {
+    EbmKernelOptions options = EBM_KERNEL_OPTIONS_INIT;
     EbmStatus status = ebm_program_create(&b->program, &b->compiled, &b->report);
+
+    options.chains = b->run.chains;
     if (status == EBM_OK)
-        status = ebm_kernel_create(b->compiled, NULL, &b->kernel, &b->report);
+        status = ebm_kernel_create(b->compiled, &options, &b->kernel, &b->report);
     if (status == EBM_OK)
         status = ebm_run_create(b->kernel, &b->run, &b->chains, &b->report);
     for (size_t i = 0; status == EBM_OK && i < b->program.n_inputs; i++)

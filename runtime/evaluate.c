@@ -27,6 +27,7 @@ evaluate_group(const Evaluation *v, Desk *desk, uint64_t first, uint64_t last)
     RtType type = rt_type_of(m->state[0].dtype);
 
     launch.last_block = last - first;
+    launch.n_chains = v->points.rows - first * EBM_BLOCK;
     launch.points = desk->values;
     launch.values = desk->values + evaluated_blocks(v->run) * m->x_bytes;
     launch.scratch = desk->scratch;

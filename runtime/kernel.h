@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-enum { EBM_BLOCK = 16, EBM_ABI = 1, EBM_PHILOX_ROUNDS = 10 };
+enum { EBM_BLOCK = 16, EBM_ABI = 2, EBM_PHILOX_ROUNDS = 10 };
 
 typedef enum EbmDType {
     EBM_DT_bool = 1,
@@ -41,6 +41,7 @@ typedef struct EbmLaunch {
 
     uint64_t first_block, last_block; /* records below are indexed by block - first_block of the
                                          run, that is by block */
+    uint64_t n_chains; /* (or points) there are: vectors that hold none of them are left out */
     uint64_t first_step, last_step;
     uint64_t n_steps, n_warmup;
     uint64_t thin; /* step s >= n_warmup is kept when (s - n_warmup + 1) % thin == 0 */

@@ -240,6 +240,7 @@ run_launch(const RtRun *run, const uint32_t key[2])
     EbmLaunch launch = {
         .size = sizeof launch,
         .abi = EBM_ABI,
+        .n_chains = run->plan.chains,
         .n_steps = run->plan.warmup + run->plan.steps,
         .n_warmup = run->plan.warmup,
         .thin = run->plan.thin,

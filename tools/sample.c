@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tools/commands.h"
@@ -86,7 +87,12 @@ read_plan(const Args *a, EbmRunOptions *plan)
     plan->threads = (uint32_t)threads;
     if (!right)
         return false;
-    if (a->keep && strcmp(a->keep, "last") == 0)
+    bool last = a->keep && strcmp(a->keep, "last") == 0;
+    if (last && a->thin) {
+        complain("--keep last keeps one state a chain: --thin has no meaning with it");
+        return false;
+    }
+    if (last)
         plan->thin = plan->steps ? plan->steps : 1;
     else if (a->keep && strcmp(a->keep, "all") != 0) {
         complain("--keep: expected all or last, found '%s'", a->keep);
@@ -175,7 +181,6 @@ run_chains(const Session *s, const EbmRunOptions *plan, const EbmArray *draws, d
     keep.progress_user = (void *)(uintptr_t)plan;
     catch_signals(s->run);
     EbmStatus status = ebm_run_sample(s->run, &keep, report);
-    catch_signals(NULL);
     clear_progress(show);
     return status;
 }
@@ -243,10 +248,13 @@ sample_and_write(const Session *s, const EbmRunOptions *plan, const char *path, 
     EbmStatus status = run_chains(s, plan, draws, store->reports, first_draw, &report);
     uint64_t kept = ebm_run_kept(s->run) - first_draw;
 
-    if (status != EBM_OK && status != EBM_CANCELLED)
+    if (status != EBM_OK && status != EBM_CANCELLED) {
+        catch_signals(NULL);
         return finish_report(status, report);
+    }
     ebm_report_free(report);
     int code = path && draws->data ? write_draws(s, path, *draws, kept) : EXIT_done;
+    catch_signals(NULL); /* only now: what was drawn is on the disk */
     if (code)
         return code;
     Result r = result_of(s, plan, *draws, store, path, first_draw, first_step);
@@ -255,6 +263,29 @@ sample_and_write(const Session *s, const EbmRunOptions *plan, const char *path, 
     else if (!s->args->quiet)
         code = print_table(stdout, &r);
     return status == EBM_CANCELLED ? say_how_to_resume(s, plan, path) : code;
+}
+
+/* A disk that cannot hold the draws is better found before they are made. */
+static int
+check_disk(const char *path, uint64_t bytes)
+{
+    char folder[4096];
+    struct statvfs disk;
+    const char *slash = strrchr(path, '/');
+    int size = slash ? (int)(slash - path) + 1 : 2;
+
+    if ((size_t)size >= sizeof folder || strstr(path, ".csv"))
+        return EXIT_done; /* text of no known size */
+    snprintf(folder, sizeof folder, "%.*s", size, slash ? path : "./");
+    if (statvfs(folder, &disk) != 0 || disk.f_blocks == 0)
+        return EXIT_done; /* writing will tell */
+    double left = (double)disk.f_bavail * (double)disk.f_frsize;
+    if ((double)bytes <= left)
+        return EXIT_done;
+    complain("'%s' would hold %" PRIu64 " bytes, and its disk has %.0f left; --thin and "
+             "--keep last keep less",
+             path, bytes, left);
+    return EXIT_output;
 }
 
 static int
@@ -270,11 +301,13 @@ sample_session(Session *s, EbmRunOptions *plan)
         if (finish_report(status, report))
             return status == EBM_ARGUMENT_ERROR ? EXIT_usage : EXIT_output;
     }
+    s->kernel_options.chains = plan->chains;
     int code = session_run(s, plan);
     code = code || !s->args->resume ? code : state_load(s, plan, s->args->resume);
     code =
         code ? code
              : open_store(s, plan, path || !(s->args->quiet || s->args->json), &store, &draws);
+    code = code || !path ? code : check_disk(path, store.bytes);
     code = code ? code : sample_and_write(s, plan, path, &store, &draws);
     close_store(&store);
     return code;
@@ -290,6 +323,9 @@ command_sample(const Args *args)
         return command_help(args);
     if (args->emit)
         return command_emit(args);
+    int known = check_model(args);
+    if (known)
+        return known;
     if (!args->sampler) {
         complain("expected --sampler NAME (langevin, mala, hmc, ...); 'ebmc doc' lists them");
         return EXIT_usage;

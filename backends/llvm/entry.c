@@ -212,6 +212,18 @@ set_step(Emit *e, LLVMValueRef step)
     e->step = LLVMBuildTrunc(e->b, step, e->i32, "");
 }
 
+/* Lanes of a block that are chains; the first one always is. */
+static LLVMValueRef
+live_lanes(Emit *e, LLVMValueRef block)
+{
+    LLVMValueRef chains = load_field(e, offsetof(EbmLaunch, n_chains), e->i64);
+    LLVMValueRef before = LLVMBuildMul(e->b, block, int64_of(e, EBM_BLOCK), "");
+    LLVMValueRef left = LLVMBuildSub(e->b, chains, before, "");
+    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntULT, left, int64_of(e, EBM_BLOCK), "");
+
+    return LLVMBuildSelect(e->b, some, left, int64_of(e, EBM_BLOCK), "");
+}
+
 static Tile
 tile_open(Emit *e)
 {
@@ -222,7 +234,7 @@ tile_open(Emit *e)
     t.block = t.blocks.i;
     t.lane = int64_of(e, 0);
     if (e->lanes < EBM_BLOCK) {
-        t.tiles = turns_open(e, int64_of(e, 0), int64_of(e, EBM_BLOCK), e->lanes, true);
+        t.tiles = turns_open(e, int64_of(e, 0), live_lanes(e, t.block), e->lanes, true);
         t.lane = t.tiles.i;
     }
     set_chains(e, &t);

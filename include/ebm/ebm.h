@@ -335,11 +335,12 @@ typedef struct EbmKernelOptions {
     const char *cpu;       /* "x86-64-v3"; NULL: this machine's */
     uint32_t lanes;        /* chains worked on together: 4, 8, 16; 0 chooses.  Same bits. */
     uint32_t level;        /* 0 compiles faster, 1 makes faster code.  Same bits. */
+    uint64_t chains; /* that runs will have, as far as is known: few take fewer lanes; or 0 */
 } EbmKernelOptions;
 
 #define EBM_KERNEL_OPTIONS_INIT \
     { \
-        sizeof(EbmKernelOptions), EBM_BACKEND_llvm, EBM_CACHE_on, NULL, NULL, 0, 1 \
+        sizeof(EbmKernelOptions), EBM_BACKEND_llvm, EBM_CACHE_on, NULL, NULL, 0, 1, 0 \
     }
 
 typedef struct EbmKernel EbmKernel;

@@ -59,6 +59,7 @@ run(const Options *o, const KernelImage *k)
     const void *input[8];
     EbmLaunch l = {.size = sizeof l,
                    .abi = EBM_ABI,
+                   .n_chains = BLOCKS * EBM_BLOCK,
                    .last_block = BLOCKS,
                    .n_steps = 1u << 30,
                    .thin = 1,

@@ -312,6 +312,7 @@ run_kernel(Judge *j, const KernelImage *k, const Expected *x)
     EbmLaunch l = {.size = sizeof l,
                    .abi = EBM_ABI,
                    .last_block = BLOCKS,
+                   .n_chains = BLOCKS * EBM_BLOCK,
                    .n_steps = STEPS,
                    .n_warmup = WARMUP,
                    .thin = THIN,
