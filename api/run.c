@@ -107,6 +107,21 @@ start_view(const EbmRun *run)
     return v;
 }
 
+static EbmStatus
+misfit_start(const EbmRun *run, const EbmArray *points, const EbmSlot *x,
+             EbmReport **ret_report)
+{
+    uint64_t shape[EBM_MAX_RANK + 1] = {rt_run_plan(run->run)->chains};
+
+    for (unsigned i = 0; i < x->rank; i++)
+        shape[i + 1] = x->dim[i];
+    return report_say(ret_report, EBM_SHAPE_ERROR, NULL,
+                      "starting points: expected the shape %s, or %s for all chains, found %s",
+                      array_shape_text(x->rank + 1, shape).text,
+                      array_shape_text(x->rank, shape + 1).text,
+                      array_shape_text(points->rank, points->shape).text);
+}
+
 EbmStatus
 ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
 {
@@ -126,12 +141,7 @@ ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
         return report_error(ret_report, &error);
     bool each = rt_view_fits(&view, 1, x) && view.shape[0] == rt_run_plan(run->run)->chains;
     if (!each && !rt_view_fits(&view, 0, x))
-        return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL,
-            "starting points: expected one of '%s', or one a chain of %llu, found "
-            "the shape %s",
-            x->name, (unsigned long long)rt_run_plan(run->run)->chains,
-            array_shape_text(points->rank, points->shape).text);
+        return misfit_start(run, points, x, ret_report);
     bool done = array_copy(points, "starting points", &copy, &error) &&
                 rt_array_convert(&copy, rt_type_of((EbmDType)x->dtype), &value,
                                  "starting points", &error);
