@@ -88,6 +88,13 @@ diag_help(DiagList *list, Diag *d, const char *format, ...)
     va_end(ap);
 }
 
+static bool
+same_note(const DiagNote *a, const DiagNote *b)
+{
+    return a->span.file == b->span.file && a->span.begin == b->span.begin &&
+           strcmp(a->message, b->message) == 0;
+}
+
 void
 diag_note(DiagList *list, Diag *d, Span span, const char *format, ...)
 {
@@ -98,8 +105,9 @@ diag_note(DiagList *list, Diag *d, Span span, const char *format, ...)
     va_start(ap, format);
     note->message = format_text(list->arena, format, ap);
     va_end(ap);
-    while (*last)
-        last = &(*last)->next;
+    for (; *last; last = &(*last)->next)
+        if (same_note(*last, note))
+            return; /* a mistake met twice is said once */
     *last = note;
 }
 
