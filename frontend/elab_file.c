@@ -286,12 +286,30 @@ names_dim(const File *f, const char *name)
     return NULL;
 }
 
+static void
+complain_of_rank(Elab *e, const Decl *d, const ProgramShape *shape)
+{
+    Dims have = {.rank = shape->type.rank};
+
+    memcpy(have.dim, shape->type.dim, sizeof have.dim);
+    complain(e, elab_data_shape, d->name_span, d->name, elab_expr_text(e, d->type->span),
+             elab_dims_text(e, have));
+}
+
 static Value
 dim_value(Elab *e, File *f, const Decl *d, const char *name)
 {
+    const ProgramShape *shape = given_shape(e, d->name);
+
     size_file(e, f);
     int64_t *size = dim_slot(f, name);
-    return size ? elab_value_int(*size) : FAIL(e, elab_no_data, d->name_span, d->name, d->name);
+    if (size)
+        return elab_value_int(*size);
+    if (shape) {
+        complain_of_rank(e, d, shape);
+        return POISON;
+    }
+    return FAIL(e, elab_no_data, d->name_span, d->name, d->name);
 }
 
 bool
@@ -306,10 +324,7 @@ elab_data_type(Elab *e, File *f, const Decl *d, Type *ret)
         return false;
     }
     if (shape && shape->type.rank != d->type->n_dims) {
-        Dims have = {.rank = shape->type.rank};
-        memcpy(have.dim, shape->type.dim, sizeof have.dim);
-        complain(e, elab_data_shape, d->name_span, d->name, elab_expr_text(e, d->type->span),
-                 elab_dims_text(e, have));
+        complain_of_rank(e, d, shape);
         return false;
     }
     if (!elab_type_of(e, &env, d->type, ret))
