@@ -81,7 +81,7 @@ complain(const char *format, ...)
 {
     va_list ap;
 
-    fputs("ebmc: error: ", stderr);
+    fputs("error: ", stderr);
     va_start(ap, format);
     vfprintf(stderr, format, ap);
     va_end(ap);
@@ -287,16 +287,28 @@ parse_short(Args *args, Cursor *c, char *text)
     return value && store(args, o, value);
 }
 
+const char *const command_names[] = {"sample",  "eval",  "check",  "fmt",   "doc",  "opt",
+                                     "summary", "cache", "doctor", "train", "build"};
+const size_t command_count = sizeof command_names / sizeof *command_names;
+
 static bool
 is_command(const char *word)
 {
-    static const char *const command[] = {"sample",  "eval",  "check",  "fmt",   "doc",  "opt",
-                                          "summary", "cache", "doctor", "train", "build"};
-
-    for (size_t i = 0; i < sizeof command / sizeof *command; i++)
-        if (strcmp(word, command[i]) == 0)
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(word, command_names[i]) == 0)
             return true;
     return false;
+}
+
+static void
+complain_of_second(const char *first, const char *second)
+{
+    const char *near = is_command(first) ? NULL : nearest(first, command_names, command_count);
+
+    if (near && strcmp(near, first) != 0)
+        complain("unknown command '%s'; did you mean '%s'?", first, near);
+    else
+        complain("one model at a time: '%s' and '%s'", first, second);
 }
 
 static bool
@@ -309,7 +321,7 @@ parse_one(Args *args, Cursor *c)
     if (text[0] == '-' && text[1])
         return parse_short(args, c, text);
     if (args->model) {
-        complain("one model at a time: '%s' and '%s'", args->model, text);
+        complain_of_second(args->model, text);
         return false;
     }
     args->model = text;

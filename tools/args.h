@@ -67,7 +67,10 @@ extern const size_t option_count;
 bool args_parse(Args *ret, int argc, char **argv);
 void args_clear(Args *args);
 
-/* "ebmc: error: ...", in one line. */
+extern const char *const command_names[];
+extern const size_t command_count;
+
+/* "error: ...", in one line, as the library's messages look. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The candidate that `word` was probably meant to be, or NULL. */

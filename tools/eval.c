@@ -21,7 +21,7 @@ make_values(const Session *s, const EbmArray *points, bool grad, Values *ret)
     uint64_t shape[EBM_MAX_RANK] = {0}, count = 1;
 
     ebm_program_value(s->program, EBM_LIST_x, 0, &x);
-    ret->n = points->rank > x.rank ? points->shape[0] : 1;
+    ret->n = points->shape[0];
     shape[0] = ret->n;
     for (uint32_t k = 0; k < x.rank; k++) {
         shape[1 + k] = x.shape[k];
@@ -52,12 +52,71 @@ write_values(const Args *args, const Values *v)
     return finish_report(status, report) ? EXIT_output : EXIT_done;
 }
 
+static bool
+has_shape(const EbmArray *points, uint32_t leading, const EbmValueInfo *x)
+{
+    if (points->rank != leading + x->rank)
+        return false;
+    for (uint32_t k = 0; k < x->rank; k++)
+        if (points->shape[leading + k] != x->shape[k])
+            return false;
+    return true;
+}
+
+static void
+print_shape(char *to, size_t size, const char *first, const uint64_t *shape, uint32_t rank)
+{
+    size_t used = (size_t)snprintf(to, size, "[%s", first);
+
+    for (uint32_t k = 0; k < rank && used < size; k++)
+        used += (size_t)snprintf(to + used, size - used, "%s%" PRIu64, k || *first ? ", " : "",
+                                 shape[k]);
+    if (used < size)
+        snprintf(to + used, size - used, "]");
+}
+
+/* Makes [n, ...x] of what a file may hold: that, one point, or a column of numbers for an x
+ * of one element. */
+static bool
+arrange_points(const Session *s, EbmArray *points)
+{
+    EbmValueInfo x;
+    uint64_t count = 1;
+    char expected[160], one[160], found[160];
+
+    ebm_program_value(s->program, EBM_LIST_x, 0, &x);
+    if (has_shape(points, 1, &x))
+        return true;
+    for (uint32_t k = 0; k < x.rank; k++)
+        count *= x.shape[k];
+    bool column = count == 1 && points->rank == 1 && x.rank < EBM_MAX_RANK;
+    if (!column && (!has_shape(points, 0, &x) || x.rank == EBM_MAX_RANK)) {
+        print_shape(expected, sizeof expected, "n", x.shape, x.rank);
+        print_shape(one, sizeof one, "", x.shape, x.rank);
+        print_shape(found, sizeof found, "", points->shape, points->rank);
+        complain("'%s': expected points of the shape %s, or %s for one, found %s", s->args->at,
+                 expected, one, found);
+        return false;
+    }
+    EbmArray given = *points;
+    points->rank = x.rank + 1;
+    points->shape[0] = column ? given.shape[0] : 1;
+    points->stride[0] = column ? given.stride[0] : 0;
+    for (uint32_t k = 0; k < x.rank; k++) {
+        points->shape[k + 1] = column ? 1 : given.shape[k];
+        points->stride[k + 1] = column ? 0 : given.stride[k];
+    }
+    return true;
+}
+
 static int
-evaluate(Session *s, const EbmArray *points)
+evaluate(Session *s, EbmArray *points)
 {
     Values v;
     EbmReport *report = NULL;
 
+    if (!arrange_points(s, points))
+        return EXIT_data;
     if (!make_values(s, points, s->args->grad, &v))
         return EXIT_memory;
     EbmStatus status = ebm_run_evaluate(s->run, points, &v.energy, &v.grad, &report);
@@ -113,6 +172,10 @@ command_eval(const Args *args)
     }
     if (args->grad && !args->output) {
         complain("eval --grad: expected -o FILE.npz");
+        return EXIT_usage;
+    }
+    if (args->grad && !strstr(args->output, ".npz") && !strstr(args->output, ".safetensors")) {
+        complain("eval --grad: '%s' holds one array; expected -o FILE.npz", args->output);
         return EXIT_usage;
     }
     if (args->output && finish_report(ebm_file_check(args->output, &report), report))

@@ -3,6 +3,7 @@
  * help.c -- --help and `ebmc doc`, from the option table and the declarations
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,7 +80,8 @@ print_argument(const EbmArg *a, bool as_option)
     for (char *c = name; as_option && *c; c++)
         *c = *c == '_' ? '-' : *c;
     printf("  %-24s %s", name, a->is_static ? "static" : a->type ? a->type : "");
-    print_range(a);
+    if (!a->is_static)
+        print_range(a);
     if (a->value)
         printf(" = %s", a->value);
     putchar('\n');
@@ -102,12 +104,14 @@ print_decl(const EbmCatalog *catalog, size_t index, bool as_options)
     }
 }
 
+/* `name`, or the last energy for NULL, of a file or (NULL) the library. */
 static bool
 print_named(const char *file, const char *name, bool as_options)
 {
     EbmProgramOptions choice = EBM_PROGRAM_OPTIONS_INIT;
     EbmCatalog *catalog = NULL;
     bool found = false;
+    size_t last = SIZE_MAX;
 
     choice.file = file;
     if (ebm_catalog_create(&choice, &catalog, NULL) != EBM_OK)
@@ -115,11 +119,15 @@ print_named(const char *file, const char *name, bool as_options)
     for (size_t i = 0; i < ebm_catalog_count(catalog); i++) {
         EbmDecl d;
         ebm_catalog_decl(catalog, i, &d);
-        if (strcmp(d.name, name) == 0) {
+        if (name && strcmp(d.name, name) == 0) {
             print_decl(catalog, i, as_options);
             found = true;
         }
+        if (strcmp(d.kind, "energy") == 0)
+            last = i;
     }
+    if (!name && last != SIZE_MAX)
+        print_decl(catalog, last, as_options);
     ebm_catalog_free(catalog);
     return found;
 }
@@ -169,6 +177,11 @@ list_catalog(const char *file)
     print_indented(ebm_catalog_doc(catalog), "");
     for (size_t i = 0; i < ebm_catalog_count(catalog); i++) {
         EbmDecl d;
+        if (file) {
+            putchar('\n');
+            print_decl(catalog, i, false);
+            continue;
+        }
         ebm_catalog_decl(catalog, i, &d);
         if (strcmp(d.file, last) != 0)
             printf("\n%s\n", d.file);
@@ -217,6 +230,20 @@ print_options(const char *command)
             print_option(&option_info[i]);
 }
 
+static bool
+takes_model(const char *command)
+{
+    return strcmp(command, "sample") == 0 || strcmp(command, "eval") == 0;
+}
+
+static void
+print_passes(void)
+{
+    puts("\npasses:");
+    for (size_t i = 0; i < ebm_pass_count(); i++)
+        printf("  %-16s %s\n", ebm_pass_name(i), ebm_pass_words(i));
+}
+
 int
 command_help(const Args *args)
 {
@@ -225,9 +252,11 @@ command_help(const Args *args)
     if (strcmp(args->command, "sample") == 0)
         print_commands();
     print_options(args->command);
-    if (args->model && !file) {
+    if (strcmp(args->command, "opt") == 0)
+        print_passes();
+    if (args->model && takes_model(args->command)) {
         printf("\n");
-        print_named(NULL, args->model, false);
+        print_named(file, file ? args->energy : args->model, false);
     }
     if (args->sampler) {
         printf("\n");

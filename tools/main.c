@@ -2,6 +2,7 @@
  *
  * main.c -- ebmc, the command line: a client of ebm.h like any other
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,9 @@ run(const Args *args)
 int
 main(int argc, char **argv)
 {
+    /* a file that may not grow further is an error like a full disk, not the process's end */
+    signal(SIGXFSZ, SIG_IGN);
+
     Args args;
     int code = args_parse(&args, argc, argv) ? run(&args) : EXIT_usage;
 

@@ -29,17 +29,46 @@ exit_code(EbmStatus status)
     }
 }
 
+/* Is it about what the command line chose, rather than about the program's text?  Options'
+ * texts are places whose file begins with a dash. */
+static bool
+is_of_options(const EbmDiagnostic *d)
+{
+    if (d->place.file && d->place.file[0] == '-')
+        return true;
+    return strcmp(d->code, "elab_no_data") == 0 ||
+           (!d->place.file &&
+            (strcmp(d->code, "elab_no_decl") == 0 || strcmp(d->code, "elab_no_hyper") == 0));
+}
+
+static int
+program_code(const EbmReport *report)
+{
+    size_t n = ebm_report_count(report), of_options = 0, errors = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        EbmDiagnostic d;
+        ebm_report_get(report, i, &d);
+        if (strcmp(d.code, "elab_data_shape") == 0)
+            return EXIT_data;
+        errors += !d.is_warning;
+        of_options += !d.is_warning && is_of_options(&d);
+    }
+    return errors && errors == of_options ? EXIT_usage : EXIT_program;
+}
+
 int
 finish_report(EbmStatus status, EbmReport *report)
 {
     const char *text = ebm_report_text(report);
+    int code = status == EBM_PROGRAM_ERROR ? program_code(report) : exit_code(status);
 
     if (*text)
         fputs(text, stderr);
     else if (status != EBM_OK)
         complain("%s", ebm_status_name(status));
     ebm_report_free(report);
-    return exit_code(status);
+    return code;
 }
 
 EbmArray
@@ -63,6 +92,75 @@ static bool
 is_file(const char *model)
 {
     return strchr(model, '/') || strchr(model, '.') || access(model, F_OK) == 0;
+}
+
+/* Names of what the library declares of a kind, at most `room`; they live with the catalog. */
+static size_t
+names_of(const EbmCatalog *catalog, const char *kind, const char **ret, size_t room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ebm_catalog_count(catalog) && n < room; i++) {
+        EbmDecl d;
+        ebm_catalog_decl(catalog, i, &d);
+        if (strcmp(d.kind, kind) == 0)
+            ret[n++] = d.name;
+    }
+    return n;
+}
+
+static bool
+is_among(const char *word, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, list[i]) == 0)
+            return true;
+    return false;
+}
+
+enum { NAMES_MAX = 256 };
+
+static int
+check_name(const char *name)
+{
+    EbmProgramOptions library = EBM_PROGRAM_OPTIONS_INIT;
+    EbmCatalog *catalog = NULL;
+    EbmReport *report = NULL;
+    EbmStatus status = ebm_catalog_create(&library, &catalog, &report);
+    const char *word[NAMES_MAX], *near;
+
+    if (status != EBM_OK)
+        return finish_report(status, report);
+    ebm_report_free(report);
+    size_t n = names_of(catalog, "energy", word, NAMES_MAX - command_count);
+    bool known = is_among(name, word, n);
+    for (size_t i = 0; i < command_count; i++)
+        word[n++] = command_names[i];
+    near = known ? NULL : nearest(name, word, n);
+    if (near)
+        complain("'%s' is no file, command or energy of the library; did you mean '%s'?", name,
+                 near);
+    else if (!known)
+        complain("'%s' is no file, command or energy of the library; try 'ebmc --help'", name);
+    ebm_catalog_free(catalog);
+    return known ? EXIT_done : EXIT_usage;
+}
+
+int
+check_model(const Args *args)
+{
+    if (!args->model) {
+        complain("expected a model: a .ebm file, or an energy of the library such as "
+                 "DoubleWell; try 'ebmc --help'");
+        return EXIT_usage;
+    }
+    if (is_file(args->model))
+        return EXIT_done;
+    if (args->energy) {
+        complain("--energy chooses among the energies of a file; '%s' is none", args->model);
+        return EXIT_usage;
+    }
+    return check_name(args->model);
 }
 
 static int
@@ -205,17 +303,15 @@ int
 session_open(Session *s, const Args *args)
 {
     *s = (Session){.args = args, .choice = EBM_PROGRAM_OPTIONS_INIT};
-    if (!args->model) {
-        complain("expected a model: a .ebm file, or an energy of the library such as "
-                 "DoubleWell; try 'ebmc --help'");
-        return EXIT_usage;
-    }
+    int code = check_model(args);
+    if (code)
+        return code;
     if (is_file(args->model))
         s->choice.file = args->model;
     s->choice.energy = s->choice.file ? args->energy : args->model;
     s->choice.sampler = args->sampler;
     name_choices(s);
-    int code = choose_dtype(s);
+    code = choose_dtype(s);
     code = code ? code : choose_kernel(s);
     code = code ? code : choose_init(s);
     code = code ? code : read_inputs(s);

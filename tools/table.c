@@ -151,11 +151,12 @@ print_table(FILE *out, const Result *r)
     if (r->draws.data && r->kept)
         code = print_draws(out, x.name, &r->draws, 0);
     print_reports(out, r);
-    fprintf(out,
-            "%-20s %.3g chain-steps/s (%" PRIu64 " chains x %" PRIu64
-            " steps in %.3g s, %u threads)\n",
-            "speed", rate_of(r), r->chains, r->steps, r->seconds,
-            ebm_run_threads(r->session->run));
+    if (r->steps)
+        fprintf(out,
+                "%-20s %.3g chain-steps/s (%" PRIu64 " chains x %" PRIu64
+                " steps in %.3g s, %u threads)\n",
+                "speed", rate_of(r), r->chains, r->steps, r->seconds,
+                ebm_run_threads(r->session->run));
     fprintf(out, "%-20s %.3g s%s\n", "compile time", r->compile_seconds,
             r->from_cache ? " (from the cache)" : "");
     fprintf(out, "%-20s %" PRIu64 "\n", "seed", r->seed);

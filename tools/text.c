@@ -51,20 +51,36 @@ read_text(const char *path, size_t *ret_size)
     return NULL;
 }
 
+static int
+check_choice(const EbmProgramOptions *choice)
+{
+    EbmReport *report = NULL;
+    EbmStatus status = ebm_check(choice, &report);
+
+    return finish_report(status, report);
+}
+
 int
 command_check(const Args *args)
 {
-    Session s = {.args = NULL};
-    EbmReport *report = NULL;
+    EbmProgramOptions choice = EBM_PROGRAM_OPTIONS_INIT;
+    char *source = NULL;
 
     if (args->help)
         return command_help(args);
-    int code = session_open(&s, args);
-    if (!code) {
-        EbmStatus status = ebm_check(&s.choice, &report);
-        code = finish_report(status, report);
+    if (!args->model) {
+        complain("check: expected a file, or '-'");
+        return EXIT_usage;
     }
-    session_close(&s);
+    choice.file = args->model;
+    if (strcmp(args->model, "-") == 0) {
+        source = read_text(args->model, &choice.source_size);
+        if (!source)
+            return EXIT_data;
+        choice.source = source;
+    }
+    int code = check_choice(&choice);
+    free(source);
     return code;
 }
 
@@ -125,6 +141,42 @@ command_fmt(const Args *args)
     return code;
 }
 
+/* `name` is that of a pass, `size` bytes long. */
+static bool
+check_pass(const char *option, const char *name, size_t size)
+{
+    const char *word[64];
+    char copy[64];
+    size_t n = 0;
+
+    for (; n < ebm_pass_count() && n < 64; n++) {
+        word[n] = ebm_pass_name(n);
+        if (strlen(word[n]) == size && memcmp(word[n], name, size) == 0)
+            return true;
+    }
+    snprintf(copy, sizeof copy, "%.*s", (int)size, name);
+    const char *near = nearest(copy, word, n);
+    if (near)
+        complain("--%s: there is no pass '%s'; did you mean '%s'?", option, copy, near);
+    else
+        complain("--%s: there is no pass '%s'", option, copy);
+    return false;
+}
+
+static bool
+check_passes(const Args *args)
+{
+    bool right = true;
+
+    for (const char *at = args->passes; at && *at;) {
+        size_t size = strcspn(at, ",");
+        right = check_pass("passes", at, size) && right;
+        at += size + (at[size] == ',');
+    }
+    right = (!args->skip || check_pass("skip", args->skip, strlen(args->skip))) && right;
+    return (!args->stop || check_pass("stop", args->stop, strlen(args->stop))) && right;
+}
+
 int
 command_opt(const Args *args)
 {
@@ -135,6 +187,8 @@ command_opt(const Args *args)
 
     if (args->help || !args->model)
         return command_help(args);
+    if (!check_passes(args))
+        return EXIT_usage;
     char *ir = read_text(args->model, &size);
     if (!ir)
         return EXIT_data;
