@@ -106,22 +106,41 @@ rt_cells_clear(RtCells *cells)
     *cells = (RtCells){0};
 }
 
-/* Copies of a known width, which compilers turn into single moves. */
+/* Where lane 0 of a turn goes, and comes from. */
+typedef struct Turn {
+    char *to;
+    const char *from;
+} Turn;
+
+/* One record is read lane after lane while it is in the first-level cache.  Copies of a known
+ * width are single moves. */
 #define PUT_SAME(width) \
-    for (size_t e = 0; e < cells->count; e++) \
-    memcpy(to + cells->cell[e], from + e * EBM_BLOCK * (width), width)
+    for (unsigned l = 0; l < lanes; l++) { \
+        char *to = t.to + (ptrdiff_t)l * cells->row; \
+        const char *from = t.from + l * (width); \
+        for (size_t e = 0; e < cells->count; e++) \
+            memcpy(to + cells->cell[e], from + e * EBM_BLOCK * (width), width); \
+    }
 
 static void
-put_lane(const RtCells *cells, char *to, RtType type, const char *from)
+put_converted(const RtCells *cells, unsigned lanes, Turn t, RtType type)
 {
     size_t size = rt_type_size(type);
 
-    if (type != cells->type) {
+    for (unsigned l = 0; l < lanes; l++)
         for (size_t e = 0; e < cells->count; e++)
-            store(cells->type, to + cells->cell[e], load(type, from + e * EBM_BLOCK * size));
+            store(cells->type, t.to + (ptrdiff_t)l * cells->row + cells->cell[e],
+                  load(type, t.from + (e * EBM_BLOCK + l) * size));
+}
+
+static void
+put_turn(const RtCells *cells, unsigned lanes, Turn t, RtType type)
+{
+    if (type != cells->type) {
+        put_converted(cells, lanes, t, type);
         return;
     }
-    switch (size) {
+    switch (rt_type_size(type)) {
     case 1: PUT_SAME(1); break;
     case 4: PUT_SAME(4); break;
     default: PUT_SAME(8); break;
@@ -132,13 +151,13 @@ void
 rt_cells_put(const RtCells *cells, uint64_t row, unsigned lanes, uint64_t turn, uint64_t turns,
              RtType from, const void *record, size_t pitch)
 {
-    size_t size = rt_type_size(from);
+    Turn t = {cells->data + (ptrdiff_t)row * cells->row + (ptrdiff_t)turn * cells->turn,
+              record};
 
-    for (unsigned l = 0; l < lanes; l++) {
-        const char *at = (const char *)record + l * size;
-        char *to = cells->data + (ptrdiff_t)(row + l) * cells->row;
-        for (uint64_t t = 0; t < turns; t++)
-            put_lane(cells, to + (ptrdiff_t)(turn + t) * cells->turn, from, at + t * pitch);
+    for (uint64_t i = 0; i < turns; i++) {
+        put_turn(cells, lanes, t, from);
+        t.to += cells->turn;
+        t.from += pitch;
     }
 }
 
