@@ -2,6 +2,7 @@
  *
  * elab_expr.c -- expressions, kind by kind.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend/elab.h"
@@ -294,8 +295,9 @@ static Value
 matrix_product(Elab *e, Value a, Value b, Span span)
 {
     Type ta, tb;
-    char spec[40], x[12] = "", y[12] = "", out[12] = "";
-    unsigned batch, n = 0;
+    const char *letters = "abcdef"; /* of the leading axes */
+    char spec[40];
+    unsigned batch;
 
     if (elab_is_poison(a) || elab_is_poison(b))
         return POISON;
@@ -313,21 +315,12 @@ matrix_product(Elab *e, Value a, Value b, Span span)
     for (unsigned i = 0; i < batch_a && i < batch_b; i++)
         if (ta.dim[batch_a - 1 - i] != tb.dim[batch_b - 1 - i])
             return FAIL(e, elab_product, span, elab_value_text(e, a), elab_value_text(e, b));
-    for (unsigned i = 0; i < batch; i++) {
-        char c = (char)('a' + i), text[2] = {c, 0};
-        if (i >= batch - batch_a)
-            strcat(x, text);
-        if (i >= batch - batch_b)
-            strcat(y, text);
-        out[n++] = c;
-    }
-    strcat(x, ta.rank > 1 ? "yz" : "z");
-    strcat(y, tb.rank > 1 ? "zw" : "z");
-    strcat(out, ta.rank > 1 ? "y" : "");
-    strcat(out, tb.rank > 1 ? "w" : "");
-    if (strlen(out) > MAX_RANK)
+    if (batch + (ta.rank > 1) + (tb.rank > 1) > MAX_RANK)
         return FAIL(e, elab_product, span, elab_value_text(e, a), elab_value_text(e, b));
-    strcat(strcat(strcat(strcat(strcpy(spec, x), ","), y), "->"), out);
+    const char *y = ta.rank > 1 ? "y" : "", *w = tb.rank > 1 ? "w" : "";
+    snprintf(spec, sizeof spec, "%.*s%sz,%.*sz%s->%.*s%s%s", (int)batch_a,
+             letters + batch - batch_a, y, (int)batch_b, letters + batch - batch_b, w, (int)batch,
+             letters, y, w);
     DType d = ta.dtype == DT_f64 || tb.dtype == DT_f64 ? DT_f64 : e->real;
     e->frame->b.span = span;
     return elab_value_ref(

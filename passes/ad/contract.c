@@ -24,7 +24,7 @@ letters(const char *text)
     Letters l = {{0}};
 
     assert(strlen(text) <= MAX_RANK);
-    strcpy(l.c, text);
+    memcpy(l.c, text, strlen(text) + 1);
     return l;
 }
 
