@@ -108,10 +108,11 @@ class Kernel:
 class Peer:
     """A process that measures once for every line it is sent."""
 
-    def __init__(self, python, script, name, seconds):
+    def __init__(self, python, script, build, name, seconds):
         self.process = subprocess.Popen(
             [python, os.path.join(HERE, "peers", script), name, str(seconds)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=one_core)
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=dict(os.environ, BENCH_DATA=build), preexec_fn=one_core)
         self.ready = self.read()
 
     def read(self):
@@ -173,7 +174,7 @@ def measure_workload(name, args, build, have_kernels, libraries):
     if args.peers:
         python = os.path.join(args.peers, "bin", "python")
         for peer, script in PEERS.items():
-            makers[peer] = lambda script=script: Peer(python, script, name, args.seconds)
+            makers[peer] = lambda script=script: Peer(python, script, build, name, args.seconds)
     runners = {k: start(m, f"{name}: {k}") for k, m in makers.items()}
     turns = {k: [] for k, r in runners.items() if r}
     for _ in range(args.repeat):
@@ -323,7 +324,11 @@ def whole_runs(results):
                "byte of draws kept")
 
 
-def report(results):
+def busy(results):
+    return results["machine"]["load"] > 0.5
+
+
+def report(results, with_whole_runs):
     m, peak = results["machine"], results["peak"]
     yield (f"{m['cpu']}, {m['vectors']}, one of {m['cores']} cores: {number(peak['fma'])}flop/s; reads "
            f"{number(peak['read_20MB'])}B/s from 20 MB, {number(peak['read_1GiB'])}B/s from 1 GiB.")
@@ -331,7 +336,10 @@ def report(results):
     yield ""
     yield from markdown(table(results))
     yield ""
-    yield from whole_runs(results)
+    if with_whole_runs:
+        yield from whole_runs(results)
+    else:
+        yield "Two threads, first sample and memory are left out: the machine had other work."
 
 
 def write_document(path, lines):
@@ -345,7 +353,7 @@ def write_document(path, lines):
 
 
 def warn(results):
-    if results["machine"]["load"] > 0.5:
+    if busy(results):
         say(f"note: this machine was busy (load {results['machine']['load']:.1f}); wall times suffer from that")
     for name, result in results["workloads"].items():
         if WORKLOADS[name].stationary and "ebmc" in result and "limit" in result:
@@ -375,7 +383,7 @@ def arguments():
 
 def main():
     args = arguments()
-    build = os.path.join(ROOT, "build", "bench")
+    build = os.path.abspath(os.path.join(args.build, "bench"))
     make_data(build)
     have_kernels = build_kernel_timer(args.build, build)
     if not have_kernels:
@@ -391,10 +399,9 @@ def main():
     output = args.output or os.path.join(build, "results.json")
     with open(output, "w") as f:
         json.dump(results, f, indent=1)
-    lines = list(report(results))
-    print("\n".join(lines))
+    print("\n".join(report(results, True)))
     if args.document:
-        write_document(args.document, lines)
+        write_document(args.document, list(report(results, not busy(results))))
     warn(results)
 
 

@@ -39,18 +39,18 @@ energy(const Vec *x)
     return sum;
 }
 
-/* g = gradient at x. */
+/* p -= h * gradient at x. */
 INLINE void
-gradient(const Vec *x, Vec *g)
+kick(const Vec *x, Vec *p, float h)
 {
     Vec before = {0};
     UNROLL
     for (int i = 0; i + 1 < DIM; i++) {
-        Vec over = x[i + 1] - x[i] * x[i];
-        g[i] = before - 400.0f * over * x[i] - 2.0f * (1.0f - x[i]);
+        Vec over = h * (x[i + 1] - x[i] * x[i]);
+        p[i] -= before - 400.0f * over * x[i] - (2 * h) * (1.0f - x[i]);
         before = 200.0f * over;
     }
-    g[DIM - 1] = before;
+    p[DIM - 1] -= before;
 }
 #else
 static Vec
@@ -63,10 +63,10 @@ energy(const Vec *x)
 }
 
 INLINE void
-gradient(const Vec *x, Vec *g)
+kick(const Vec *x, Vec *p, float h)
 {
     for (int i = 0; i < DIM; i++)
-        g[i] = precision[i] * x[i];
+        p[i] -= h * precision[i] * x[i];
 }
 #endif
 
@@ -79,36 +79,63 @@ kinetic(const Vec *p)
     return sum;
 }
 
-/* Moves q and p through the trajectory; g is the gradient at q before and after. */
+INLINE void
+gradient(const Vec *x, Vec *g)
+{
+    for (int i = 0; i < DIM; i++)
+        g[i] = splat(0);
+    kick(x, g, -1);
+}
+
+INLINE void
+drift(Vec *restrict q, const Vec *restrict p)
+{
+    for (int i = 0; i < DIM; i++)
+        q[i] += step_size * p[i];
+}
+
+/* Moves q and p through the trajectory; g is the gradient at q before and after, and needed
+ * nowhere between. */
 static void
 leapfrogs(Vec *restrict q, Vec *restrict p, Vec *restrict g)
 {
     for (int i = 0; i < DIM; i++)
         p[i] -= 0.5f * step_size * g[i];
-    for (int l = 0; l < LEAPFROGS; l++) {
-        float h = l + 1 < LEAPFROGS ? step_size : 0.5f * step_size;
-        for (int i = 0; i < DIM; i++)
-            q[i] += step_size * p[i];
-        gradient(q, g);
-        for (int i = 0; i < DIM; i++)
-            p[i] -= h * g[i];
+    for (int l = 1; l < LEAPFROGS; l++) {
+        drift(q, p);
+        kick(q, p, step_size);
     }
+    drift(q, p);
+    gradient(q, g);
+    for (int i = 0; i < DIM; i++)
+        p[i] -= 0.5f * step_size * g[i];
+}
+
+_Static_assert(DIM % 4 <= 2, "the last group has a word left for the uniform");
+
+/* DIM normals, and a uniform from the same groups of words. */
+static void
+draw(uint32_t step, uint32_t first_chain, Vec *p, Vec *ret_uniform)
+{
+    VecU word[4];
+    for (int group = 0; group < DIM / 4; group++)
+        random_normals((uint32_t)group, step, first_chain, p + 4 * group);
+    random_words(DIM / 4, step, first_chain, word);
+    if (DIM % 4)
+        vec_normals(word[0], word[1], p + DIM / 4 * 4, p + DIM / 4 * 4 + 1);
+    *ret_uniform = __builtin_convertvector((VecI)(word[3] >> 9), Vec) * 0x1p-23f + 0x1p-24f;
 }
 
 static void
 step_chain(Chain *c, uint32_t step, uint32_t first_chain)
 {
-    Vec q[DIM], g[DIM], p[(DIM + 3) / 4 * 4];
-    for (int group = 0; group < (DIM + 3) / 4; group++)
-        random_normals((uint32_t)group, step, first_chain, p + 4 * group);
+    Vec q[DIM], g[DIM], p[DIM + 2], u;
+    draw(step, first_chain, p, &u);
     for (int i = 0; i < DIM; i++)
         q[i] = c->x[i], g[i] = c->gradient[i];
     Vec before = c->energy + kinetic(p);
     leapfrogs(q, p, g);
     Vec at_end = energy(q), change = at_end + kinetic(p) - before;
-    VecU word[4];
-    random_words(0, step, first_chain ^ 0x80000000u, word);
-    Vec u = __builtin_convertvector((VecI)(word[0] >> 9), Vec) * 0x1p-23f + 0x1p-24f;
     VecI accept = vec_log(u) < -change;
     for (int i = 0; i < DIM; i++) {
         c->x[i] = vec_select(accept, q[i], c->x[i]);

@@ -14,7 +14,7 @@ from jax import lax
 
 from serve import serve
 
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "bench")
+DATA = os.environ.get("BENCH_DATA", "build/bench")  # where make_data.py wrote
 
 
 def langevin(energy, step_size):

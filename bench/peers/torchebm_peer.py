@@ -17,7 +17,7 @@ from torchebm.samplers import HamiltonianMonteCarlo, LangevinDynamics
 
 from serve import serve
 
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "bench")
+DATA = os.environ.get("BENCH_DATA", "build/bench")  # where make_data.py wrote
 
 
 class Mixture(BaseModel):
