@@ -134,6 +134,7 @@ rebuild_of(const Module *in, const Function *from, Builder b, PassContext *ctx)
         .map = arena_array(ctx->arena, Ref, from->n),
         .many = arena_array(ctx->arena, Ref *, from->n),
         .live = live_find(from, ctx->arena),
+        .vary = ir_variance(from, ctx->arena),
         .ctx = ctx,
     };
 }
@@ -300,17 +301,46 @@ is_cheap(const Node *n)
 static bool
 is_movable(const Node *n)
 {
+    if (n->op == OP_loop)
+        return true;
     return n->n_regions == 0 && n->type.dtype != DT_none && n->op != OP_arg &&
            n->op != OP_get && n->op != OP_update && n->op != OP_put_add;
 }
 
 static bool
+reads_from(const Rebuild *r, Ref arg, RegionId region)
+{
+    Ref to = r->map[arg.id];
+    return to.id && ir_node(r->b.function, to)->region == region;
+}
+
+/* Does node n, or a region it owns, read a value of `region`?  What its regions define is not
+ * copied yet, hence not mapped. */
+static bool
 stands_in(const Rebuild *r, const Node *n, RegionId region)
 {
     for (uint32_t i = 0; i < n->n_args; i++)
-        if (ir_node(r->b.function, rebuild_arg(r, n, i))->region == region)
+        if (reads_from(r, n->arg[i], region))
             return true;
+    for (uint32_t k = 0; k < n->n_regions; k++) {
+        const Region *own = &r->from->region[n->own[k]];
+        for (size_t i = 0; i < own->n_nodes; i++)
+            if (stands_in(r, &r->from->node[own->node[i]], region))
+                return true;
+        for (uint32_t i = 0; i < own->n_yields; i++)
+            if (reads_from(r, own->yield[i], region))
+                return true;
+    }
     return false;
+}
+
+/* What is the same for all chains is computed once, however often the loop around it turns. */
+static bool
+is_free_to_move(const Rebuild *r, uint32_t id, const Scope *s)
+{
+    bool uniform = r->vary[id] == VARY_uniform;
+    return s->once || uniform ||
+           (is_cheap(&r->from->node[id]) && r->from->node[id].n_regions == 0);
 }
 
 bool
@@ -322,7 +352,7 @@ rebuild_hoisted(Rebuild *r, uint32_t id)
     if (!is_movable(n))
         return false;
     for (const Scope *s = r->scope; s && s->op != OP_if; s = s->outer) {
-        if ((!is_cheap(n) && !s->once) || stands_in(r, n, s->region))
+        if (!is_free_to_move(r, id, s) || stands_in(r, n, s->region))
             break;
         r->b.region = r->b.function->region[s->region].parent;
     }

@@ -43,6 +43,7 @@ struct Rebuild {
     Ref *map;   /* by id: the copy of a single value */
     Ref **many; /* by id: the copies of several; unused ones are NO_REF */
     Live live;
+    const uint8_t *vary; /* by id, as ir_variance gives it */
     Scope *scope;
     Rule *rule; /* or NULL */
     void *user;
