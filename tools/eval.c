@@ -3,6 +3,7 @@
  * eval.c -- energies and gradients at given points
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,10 @@ write_values(const Args *args, const Values *v)
     EbmReport *report = NULL;
 
     if (!args->output) {
-        for (uint64_t i = 0; i < v->n; i++)
-            printf("%.17g\n", ((double *)v->energy.data)[i]);
+        for (uint64_t i = 0; i < v->n; i++) {
+            double e = ((double *)v->energy.data)[i];
+            printf("%.17g\n", isnan(e) ? (double)NAN : e); /* a NaN's sign means nothing */
+        }
         return EXIT_done;
     }
     EbmStatus status = ebm_file_write(args->output, named, args->grad ? 2 : 1, &report);
