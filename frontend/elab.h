@@ -459,6 +459,8 @@ Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
 /* A hyperparameter of this run: an input, or what the request or the default says. */
 Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d,
                        const Param *p);
+/* Where that value is written: an option, or the default. */
+Span elab_hyper_span(Elab *e, const Env *env, HyperOwner owner, const Param *p);
 /* Is the argument used where sizes stand? */
 bool elab_in_shape(const Decl *d, const char *name);
 void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,

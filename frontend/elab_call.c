@@ -206,7 +206,9 @@ bind_argument(Binder *b, Env *env, uint32_t i)
 
     if (v.kind == VAL_none) {
         v = elab_default_value(e, env, b->fn, p);
-        span = p->value ? p->value->span : p->span;
+        span = b->fn->entry && !p->given ? elab_hyper_span(e, env, HYPER_energy, p)
+               : p->value                ? p->value->span
+                                         : p->span;
     }
     Value lifted = b->lifted ? coerce_lifted(e, v, p->type, span, what) : NO_VALUE;
     v = lifted.kind == VAL_none ? elab_coerce(e, env, v, p->type, span, what) : lifted;

@@ -35,7 +35,11 @@ const Expr *
 elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix)
 {
     const ElabRequest *rq = e->request;
-    const char *name = arena_printf(e->arena, "%s%s", prefix, s->name);
+    char *name = arena_printf(e->arena, "%s%s", prefix, s->name);
+
+    /* an option is spelt with dashes, what it sets is not */
+    for (char *c = name; strcmp(prefix, "--") == 0 && *c; c++)
+        *c = *c == '_' ? '-' : *c;
     uint32_t file = source_add(rq->sources, name, s->text, strlen(s->text));
 
     return syntax_parse_expr(e->arena, rq->names, rq->sources, file, e->diags);
@@ -70,6 +74,14 @@ find_hyper(Elab *e, const Env *env, HyperOwner owner, const Param *p)
         if (e->hyper[i].owner == owner && e->hyper[i].name == p->name)
             return i;
     return register_hyper(e, env, owner, p);
+}
+
+Span
+elab_hyper_span(Elab *e, const Env *env, HyperOwner owner, const Param *p)
+{
+    const Expr *set = e->setting[find_hyper(e, env, owner, p)];
+
+    return set ? set->span : p->value ? p->value->span : p->span;
 }
 
 static bool

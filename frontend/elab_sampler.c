@@ -95,7 +95,8 @@ bind_params(SamplerBuild *b, Env *env, Value x)
         } else {
             Value v = elab_hyper_value(e, env, HYPER_sampler, b->decl, p);
             const char *what = arena_printf(e->arena, "'%s' of '%s'", p->name, b->decl->name);
-            v = elab_coerce(e, env, v, p->type, p->value->span, what);
+            Span span = elab_hyper_span(e, env, HYPER_sampler, p);
+            v = elab_coerce(e, env, v, p->type, span, what);
             elab_bind(e, env, p->name, v, p->name_span);
         }
     }
