@@ -15,8 +15,7 @@
 #include "ir/fold.h"
 #include "ir/shapes.h"
 
-/* ---- modules and functions
- * ------------------------------------------------------------------------------ */
+/* ---- modules and functions */
 
 Module *
 module_new(Arena *arena)
@@ -93,9 +92,7 @@ region_end(Builder *b)
     b->region = b->function->region[b->region].parent;
 }
 
-/* ---- sharing
- * --------------------------------------------------------------------------------------------
- */
+/* ---- sharing */
 
 static uint64_t
 attr_hash(uint64_t h, Op op, Type type, const Attr *a)
@@ -201,8 +198,7 @@ grow_table(Module *m, Function *f)
             *find_slot(f, &f->node[i], f->node[i].region) = i;
 }
 
-/* ---- appending
- * ------------------------------------------------------------------------------------------ */
+/* ---- appending */
 
 static const void *
 copy_bytes(Arena *arena, const void *from, size_t size)
@@ -369,8 +365,7 @@ function_results(const Function *f, Type *ret_types, uint32_t cap)
     return body->n_yields;
 }
 
-/* ---- how values vary
- * ------------------------------------------------------------------------------------ */
+/* ---- how values vary */
 
 static uint8_t
 worst(const Node *n, const uint8_t *vary)

@@ -59,8 +59,7 @@ ir_is_number(const Function *f, Ref r, double value)
     return memcmp(&s, &want, dtype_size(d)) == 0 && scalar_to_double(want, d) == value;
 }
 
-/* ---- constants
- * ------------------------------------------------------------------------------------------ */
+/* ---- constants */
 
 static Ref
 fold_constant(Builder *b, const Node *n)
@@ -78,8 +77,7 @@ fold_constant(Builder *b, const Node *n)
     return ir_const(b, n->type, &r);
 }
 
-/* ---- broadcasts
- * ----------------------------------------------------------------------------------------- */
+/* ---- broadcasts */
 
 static bool
 same_broadcast(const Node *x, const Node *y)
@@ -108,8 +106,7 @@ fold_broadcast(Builder *b, const Node *n)
     return ir_build(b, OP_broadcast, whole, 1, &r, attr, 0, NULL);
 }
 
-/* ---- identities
- * ----------------------------------------------------------------------------------------- */
+/* ---- identities */
 
 static bool
 is_number(const Builder *b, Ref r, double value)
@@ -214,9 +211,7 @@ fold_conversion(Builder *b, const Node *n)
     return NO_REF;
 }
 
-/* ---- shapes
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- shapes */
 
 static bool
 is_identity_permutation(const Attr *a)

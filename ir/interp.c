@@ -31,8 +31,7 @@ stop(Interp *s, InterpStatus status)
     return false;
 }
 
-/* ---- pointwise
- * ---------------------------------------------------------------------------------------- */
+/* ---- pointwise */
 
 /* bitcast sees the bits of the program's dtype even when numbers are wider. */
 static Scalar
@@ -118,8 +117,7 @@ scalar_pointwise(Interp *s, Plan *p, const Node *n, Value *out)
         ir_eval(n->op, interp_dtype(s, operand_dtype(p, n)), interp_dtype(s, n->type.dtype), x);
 }
 
-/* ---- results
- * ------------------------------------------------------------------------------------------ */
+/* ---- results */
 
 static Value *
 results_of(const Plan *p, uint32_t id)
@@ -172,9 +170,7 @@ eval_get(Interp *s, Plan *p, uint32_t id)
     return true; /* an array lies where its result does */
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------
- */
+/* ---- calls */
 
 bool
 eval_call(Interp *s, Plan *p, uint32_t id)
@@ -220,8 +216,7 @@ eval_laplacian(Interp *s, Plan *p, uint32_t id)
     return refuse_derivative(s);
 }
 
-/* ---- control flow
- * ------------------------------------------------------------------------------------- */
+/* ---- control flow */
 
 bool
 eval_if(Interp *s, Plan *p, uint32_t id)
@@ -445,8 +440,7 @@ eval_loop(Interp *s, Plan *p, uint32_t id)
     return done;
 }
 
-/* ---- regions and functions
- * ---------------------------------------------------------------------------- */
+/* ---- regions and functions */
 
 bool
 interp_region(Interp *s, Plan *p, RegionId r)

@@ -64,8 +64,7 @@ Type interp_type(const Interp *s, Type t);
 InterpStatus interp_run(Interp *s, const Function *f, const InterpPlace *place,
                         const void *const *arg, void *const *ret_result);
 
-/* ---- sampling
- * ---------------------------------------------------------------------------------------- */
+/* ---- sampling */
 
 /* What an entry function's input of this kind and name is bound to. */
 typedef struct InterpInput {

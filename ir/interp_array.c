@@ -6,8 +6,7 @@
 
 #include "ir/interp_state.h"
 
-/* ---- rearrangements
- * ------------------------------------------------------------------------------------- */
+/* ---- rearrangements */
 
 /* Elements from position at[1] to position at[0], for each position of the walk. */
 static void
@@ -139,9 +138,7 @@ eval_concat(Interp *s, Plan *p, uint32_t id)
     return true;
 }
 
-/* ---- indexing
- * -------------------------------------------------------------------------------------------
- */
+/* ---- indexing */
 
 /* What an index out of range gives. */
 static void

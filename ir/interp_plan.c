@@ -42,8 +42,7 @@ typedef struct Planner {
     Arena *arena;
 } Planner;
 
-/* ---- what is needed, in which order
- * -------------------------------------------------------------------- */
+/* ---- what is needed, in which order */
 
 static void
 mark_yields(Planner *q, RegionId r)
@@ -106,9 +105,7 @@ number_results(Planner *q)
     q->gets = arena_array(q->arena, uint32_t, n + 1);
 }
 
-/* ---- reads
- * --------------------------------------------------------------------------------------------
- */
+/* ---- reads */
 
 static void
 note_read(Planner *q, Ref r, uint32_t at)
@@ -157,8 +154,7 @@ count_read(Planner *q, Ref r, uint32_t node, RegionId region)
         q->gets[q->p->first_result[r.id] + (uint32_t)n->attr.i]++;
 }
 
-/* ---- storage
- * ------------------------------------------------------------------------------------------ */
+/* ---- storage */
 
 static uint32_t
 new_storage(Planner *q, RegionId region, size_t bytes)
@@ -344,9 +340,7 @@ extend_made(Planner *q)
     }
 }
 
-/* ---- places
- * -------------------------------------------------------------------------------------------
- */
+/* ---- places */
 
 enum { PLACE_ALIGN = 64 };
 
@@ -439,8 +433,7 @@ place_region(Planner *q, RegionId r, bool *placed)
     leave_all(q, region_end);
 }
 
-/* ---- functions
- * ---------------------------------------------------------------------------------------- */
+/* ---- functions */
 
 /* A constant's elements; a wider copy when f32 is evaluated as f64. */
 static const void *

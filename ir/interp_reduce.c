@@ -8,9 +8,7 @@
 #include "ir/interp_state.h"
 #include "ir/shapes.h"
 
-/* ---- folds
- * --------------------------------------------------------------------------------------------
- */
+/* ---- folds */
 
 void
 interp_combine(FoldKind kind, DType d, void *acc, const void *x, uint64_t n)
@@ -230,8 +228,7 @@ eval_argmax(Interp *s, Plan *p, uint32_t id)
     return true;
 }
 
-/* ---- contract
- * ---------------------------------------------------------------------------------------- */
+/* ---- contract */
 
 /* The stride of a letter's axis; 0 when the operand does not have it. */
 static int64_t
@@ -303,8 +300,7 @@ eval_contract(Interp *s, Plan *p, uint32_t id)
     return true;
 }
 
-/* ---- linear algebra
- * ----------------------------------------------------------------------------------- */
+/* ---- linear algebra */
 
 /* L[i, j] = (a[i, j] - sum of L[i, k] L[j, k] over k < j) / L[j, j], or the root of it
  * (Golub & Van Loan, "Matrix Computations", 4.2); and the solution of L y = b row by row, or of

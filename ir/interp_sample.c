@@ -32,8 +32,7 @@ interp_kept(const InterpSample *sample, uint64_t step)
     return step < sample->n_warmup ? 0 : (step - sample->n_warmup) / sample->thin;
 }
 
-/* ---- binding
- * ------------------------------------------------------------------------------------------ */
+/* ---- binding */
 
 static const InterpInput *
 find_input(const InterpSample *in, const Input *wanted)
@@ -93,8 +92,7 @@ bind_chain(Sampler *m, uint64_t c)
     return all;
 }
 
-/* ---- one chain
- * ---------------------------------------------------------------------------------------- */
+/* ---- one chain */
 
 static bool
 all_finite(const Sampler *m)
@@ -208,8 +206,7 @@ run_chain(Sampler *m, uint64_t c)
     return status;
 }
 
-/* ---- setting up
- * ---------------------------------------------------------------------------------------- */
+/* ---- setting up */
 
 static Type
 result_type(const Sampler *m, const Function *f, uint32_t i)

@@ -145,8 +145,7 @@ void interp_combine(FoldKind kind, DType d, void *acc, const void *x, uint64_t n
 /* What an empty fold gives. */
 Scalar interp_identity(FoldKind kind, DType d);
 
-/* ---- positions in several arrays, run through together
- * -------------------------------------------- */
+/* ---- positions in several arrays, run through together */
 
 enum { WALK_ARRAYS = 2 };
 

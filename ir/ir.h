@@ -19,9 +19,7 @@
 #include "base/diag.h"
 #include "base/span.h"
 
-/* ---- types
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- types */
 
 typedef enum DType { DT_none, DT_bool, DT_i32, DT_i64, DT_f32, DT_f64, DT_COUNT } DType;
 
@@ -61,9 +59,7 @@ typedef union Scalar {
     uint64_t bits; /* zero-extended */
 } Scalar;
 
-/* ---- nodes
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- nodes */
 
 typedef enum Op {
     OP_none,
@@ -241,9 +237,7 @@ typedef struct Module {
 /* Ceiling on the nodes of a module; above it the front end and passes report `too_large`. */
 enum { IR_MAX_NODES = 1 << 21 };
 
-/* ---- building
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- building */
 
 /* Where the next node goes. */
 typedef struct Builder {
@@ -349,9 +343,7 @@ Ref ir_loop(Builder *b, unsigned rank, const uint32_t *extent, const FoldKind *k
 /* Result types of calls to `f`: what its body yields. */
 uint32_t function_results(const Function *f, Type *ret_types, uint32_t cap);
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- reading */
 
 static inline const Node *
 ir_node(const Function *f, Ref r)
@@ -394,8 +386,7 @@ bool region_within(const Function *f, RegionId inner, RegionId outer);
 /* One entry a node: how it varies. */
 uint8_t *ir_variance(const Function *f, Arena *arena);
 
-/* ---- text, checking
- * --------------------------------------------------------------------------------------- */
+/* ---- text, checking */
 
 void ir_print(const Module *m, FILE *out);
 void ir_print_function(const Module *m, const Function *f, FILE *out);

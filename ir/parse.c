@@ -40,9 +40,7 @@ typedef struct Parser {
     bool failed; /* in this line: its further errors are silent */
 } Parser;
 
-/* ---- tokens
- * -------------------------------------------------------------------------------------------
- */
+/* ---- tokens */
 
 static bool
 is_letter(char c)
@@ -323,9 +321,7 @@ parse_int(Parser *p, int64_t min, int64_t max, const char *expected)
     return good ? s.i64 : min;
 }
 
-/* ---- types
- * --------------------------------------------------------------------------------------------
- */
+/* ---- types */
 
 static Type
 parse_type(Parser *p)
@@ -370,8 +366,7 @@ parse_types(Parser *p, TextNode *n)
         expect_mark(p, ')');
 }
 
-/* ---- attributes
- * --------------------------------------------------------------------------------------- */
+/* ---- attributes */
 
 /* Integers up to the bracket or semicolon; the array doubles, so its size is kept here. */
 typedef struct Ints {
@@ -560,8 +555,7 @@ parse_attr(Parser *p, TextNode *n)
     }
 }
 
-/* ---- nodes and regions
- * -------------------------------------------------------------------------------- */
+/* ---- nodes and regions */
 
 static TextUse
 parse_use(Parser *p)

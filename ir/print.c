@@ -37,8 +37,7 @@ ir_op_takes_type(Op op)
     }
 }
 
-/* ---- numbering
- * ---------------------------------------------------------------------------------------- */
+/* ---- numbering */
 
 typedef struct Numbering {
     const Function *function;
@@ -72,9 +71,7 @@ ir_numbers(const Function *f, Arena *arena)
     return s.number;
 }
 
-/* ---- pieces
- * -------------------------------------------------------------------------------------------
- */
+/* ---- pieces */
 
 static void
 indent(const Printer *p)
@@ -159,8 +156,7 @@ print_refs(const Printer *p, uint32_t n, const Ref *r)
     }
 }
 
-/* ---- attributes
- * --------------------------------------------------------------------------------------- */
+/* ---- attributes */
 
 static void
 print_ints(FILE *out, const int64_t *value, uint32_t n)
@@ -266,8 +262,7 @@ print_attr(const Printer *p, const Node *n)
     }
 }
 
-/* ---- nodes and regions
- * -------------------------------------------------------------------------------- */
+/* ---- nodes and regions */
 
 static void
 print_params(const Printer *p, const Region *r, const Input *input)

@@ -37,9 +37,7 @@ typedef struct Reader {
 
 static void build_function(Reader *r, uint32_t index);
 
-/* ---- names
- * --------------------------------------------------------------------------------------------
- */
+/* ---- names */
 
 static Meaning *
 find_name(const Reader *r, uint32_t name)
@@ -97,9 +95,7 @@ resolve_all(Reader *r, size_t n, const TextUse *use, bool may_be_several, Ref *r
     return all;
 }
 
-/* ---- types
- * --------------------------------------------------------------------------------------------
- */
+/* ---- types */
 
 static void
 add_type(Text *to, Type t)
@@ -172,9 +168,7 @@ check_rule(Reader *r, const TextNode *n, const ShapeQuery *q)
     return false;
 }
 
-/* ---- nodes
- * --------------------------------------------------------------------------------------------
- */
+/* ---- nodes */
 
 /* Builds the callee first; false, reported, when there is none or it is in work. */
 static bool
@@ -259,8 +253,7 @@ build_node(Reader *r, const TextNode *n)
     return ir_build_raw(&r->b, n->op, q.given, q.n_args, arg, attr, n_regions, own);
 }
 
-/* ---- regions and functions
- * ---------------------------------------------------------------------------- */
+/* ---- regions and functions */
 
 static void
 build_params(Reader *r, const TextRegion *text, bool is_body)

@@ -20,8 +20,7 @@ ir_second_region_word(Op op)
 /* Does the op have the type it is given, rather than one that follows from its operands? */
 bool ir_op_takes_type(Op op);
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------------ */
+/* ---- numbers */
 
 enum { NUMBER_TEXT = 40 };
 
@@ -32,15 +31,13 @@ typedef enum NumberStatus { NUMBER_OK, NUMBER_MALFORMED, NUMBER_RANGE } NumberSt
 
 NumberStatus ir_number_read(const char *text, size_t size, DType d, Scalar *ret);
 
-/* ---- numbering
- * ---------------------------------------------------------------------------------------- */
+/* ---- numbering */
 
 /* One entry a node: its number in the text, 0 for nodes of regions that nobody owns.  Nodes are
  * numbered as they stand in the text, a node with regions after them. */
 uint32_t *ir_numbers(const Function *f, Arena *arena);
 
-/* ---- what the parser makes
- * -------------------------------------------------------------------------------- */
+/* ---- what the parser makes */
 
 typedef struct TextUse {
     uint32_t id;

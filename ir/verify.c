@@ -45,8 +45,7 @@ expect(Checker *c, bool holds, uint32_t node, const char *message)
     return holds;
 }
 
-/* ---- structure
- * ---------------------------------------------------------------------------------------- */
+/* ---- structure */
 
 static void
 check_refs(Checker *c, uint32_t n, const Ref *r, uint32_t below, uint32_t node)
@@ -136,9 +135,7 @@ check_frame(Checker *c)
     return whole;
 }
 
-/* ---- nodes
- * --------------------------------------------------------------------------------------------
- */
+/* ---- nodes */
 
 static bool
 is_visible(const Function *f, Ref r, RegionId from)
@@ -299,8 +296,7 @@ check_yields(Checker *c, RegionId id)
     }
 }
 
-/* ---- update: what it writes over is dead
- * -------------------------------------------------------------- */
+/* ---- update: what it writes over is dead */
 
 /* Where `node` (0: the end of `region`) stands in region `outer`, which is around it: an id
  * that compares with others in `outer`; `ret_branch` is the region of that node it lies in, or
@@ -408,8 +404,7 @@ check_updates(Checker *c)
     }
 }
 
-/* ---- functions and modules
- * ---------------------------------------------------------------------------- */
+/* ---- functions and modules */
 
 static void
 check_depth(Checker *c)
@@ -535,8 +530,7 @@ ir_check(const Module *m, Arena *arena, IrComplaint *complaint, void *user)
     return c.good;
 }
 
-/* ---- as text
- * ------------------------------------------------------------------------------------------ */
+/* ---- as text */
 
 typedef struct Report {
     const Module *module;

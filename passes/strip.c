@@ -43,9 +43,7 @@ typedef struct Strip {
     Ref row;      /* of the open product, within the strip; NO_REF outside */
 } Strip;
 
-/* ---- finding
- * --------------------------------------------------------------------------------------------
- */
+/* ---- finding */
 
 static const Node *
 node_of(const Function *f, Ref r)
@@ -233,9 +231,7 @@ find_candidate(const Rebuild *b, uint32_t id, Candidate *ret)
     return true;
 }
 
-/* ---- writing
- * --------------------------------------------------------------------------------------------
- */
+/* ---- writing */
 
 static Ref
 number(Strip *s, int64_t value)

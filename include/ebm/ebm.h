@@ -58,9 +58,7 @@ extern "C" {
  */
 EBM_API const char *ebm_version(void);
 
-/* ---- what can go wrong
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- what can go wrong */
 
 typedef enum EbmStatus {
     EBM_OK = 0,
@@ -120,9 +118,7 @@ EBM_API void ebm_report_get(const EbmReport *report, size_t index, EbmDiagnostic
 EBM_API const char *ebm_report_note(const EbmReport *report, size_t index, size_t note,
                                     EbmPlace *ret_place);
 
-/* ---- text and arrays
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- text and arrays */
 
 typedef struct EbmText EbmText;
 
@@ -163,9 +159,7 @@ typedef struct EbmNamed {
     EbmArray array;
 } EbmNamed;
 
-/* ---- programs
- * -------------------------------------------------------------------------------------------
- */
+/* ---- programs */
 
 /* A name and an expression in the language: "step_size", "cosine(t, 0.03, 0.005, 100)". */
 typedef struct EbmSetting {
@@ -276,9 +270,7 @@ typedef struct EbmHyperInfo {
 EBM_API size_t ebm_program_hyper_count(const EbmProgram *program);
 EBM_API void ebm_program_hyper(const EbmProgram *program, size_t index, EbmHyperInfo *ret);
 
-/* ---- declarations, for manuals and help
- * ----------------------------------------------------------------
- */
+/* ---- declarations, for manuals and help */
 
 typedef struct EbmCatalog EbmCatalog;
 
@@ -312,9 +304,7 @@ EBM_API size_t ebm_catalog_count(const EbmCatalog *catalog);
 EBM_API void ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret);
 EBM_API void ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret);
 
-/* ---- kernels
- * -------------------------------------------------------------------------------------------
- */
+/* ---- kernels */
 
 typedef enum EbmBackend {
     EBM_BACKEND_llvm = 0,
@@ -371,9 +361,7 @@ EBM_API void ebm_kernel_info(const EbmKernel *kernel, EbmKernelInfo *ret);
 EBM_API size_t ebm_kernel_state_count(const EbmKernel *kernel);
 EBM_API void ebm_kernel_state(const EbmKernel *kernel, size_t index, EbmValueInfo *ret);
 
-/* ---- runs
- * ------------------------------------------------------------------------------------------
- */
+/* ---- runs */
 
 typedef struct EbmRunOptions {
     size_t size;
@@ -520,9 +508,7 @@ EBM_API EbmStatus ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *sta
 EBM_API EbmStatus ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
                                    const EbmArray *grad, EbmReport **ret_report);
 
-/* ---- summaries
- * -------------------------------------------------------------------------------------------
- */
+/* ---- summaries */
 
 /* As ArviZ's summary; NaN for what cannot be said. */
 typedef struct EbmSummary {
@@ -538,9 +524,7 @@ typedef struct EbmSummary {
 EBM_API EbmStatus ebm_summarize(const EbmArray *draws, uint64_t first, uint64_t count,
                                 uint32_t threads, EbmSummary *ret, EbmReport **ret_report);
 
-/* ---- files
- * -------------------------------------------------------------------------------------------
- */
+/* ---- files */
 
 /* Arrays read from a file, which it owns. */
 typedef struct EbmFile EbmFile;
@@ -566,9 +550,7 @@ EBM_API EbmStatus ebm_draws_write(const char *path, const char *name, const EbmA
  * the work that it will hold. */
 EBM_API EbmStatus ebm_file_check(const char *path, EbmReport **ret_report);
 
-/* ---- text in, text out
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- text in, text out */
 
 /* The canonical layout of a source text. */
 EBM_API EbmStatus ebm_format(const char *name, const char *source, size_t size, EbmText **ret,
@@ -613,9 +595,7 @@ EBM_API size_t ebm_pass_count(void);
 EBM_API const char *ebm_pass_name(size_t index);
 EBM_API const char *ebm_pass_words(size_t index); /* what it does */
 
-/* ---- the compile cache, the machine
- * ----------------------------------------------------------------------------------
- */
+/* ---- the compile cache, the machine */
 
 typedef struct EbmCacheInfo {
     size_t size;

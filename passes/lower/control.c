@@ -154,9 +154,7 @@ lower_while(Lower *l, uint32_t id)
     return ir_while(&l->b, most, n->n_args - 1, init, own[0], own[1]);
 }
 
-/* ---- updates
- * --------------------------------------------------------------------------------------------
- */
+/* ---- updates */
 
 /* Nested loops over `shape` that carry one array, changed by `change` at each index. */
 typedef Ref Change(Lower *l, Ref array, const Ref *index, const void *context);
@@ -241,8 +239,7 @@ lower_put_add(Lower *l, uint32_t id)
                        expendable(l, n->arg[0], id), add_one, &rows);
 }
 
-/* ---- comprehensions
- * ------------------------------------------------------------------------------------- */
+/* ---- comprehensions */
 
 static bool
 yields_scalars(const Lower *l, RegionId r)
@@ -442,9 +439,7 @@ loop_of_arrays(Lower *l, uint32_t id)
     set_results(l, id, array);
 }
 
-/* ---- dispatch
- * -------------------------------------------------------------------------------------------
- */
+/* ---- dispatch */
 
 void
 lower_control(Lower *l, uint32_t id)

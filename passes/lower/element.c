@@ -12,8 +12,7 @@
 /* The rule of an op: element `index` of node n. */
 typedef Ref Element(Lower *l, const Node *n, const Ref *index);
 
-/* ---- index arithmetic
- * ----------------------------------------------------------------------------------- */
+/* ---- index arithmetic */
 
 Ref
 lower_int(Lower *l, int64_t value)
@@ -74,8 +73,7 @@ within(Lower *l, Ref i, int64_t n)
     return ir_and(&l->b, ir_ge(&l->b, i, lower_int(l, 0)), ir_lt(&l->b, i, lower_int(l, n)));
 }
 
-/* ---- rearrangements
- * ------------------------------------------------------------------------------------- */
+/* ---- rearrangements */
 
 static Ref
 element_iota(Lower *l, const Node *n, const Ref *index)
@@ -207,9 +205,7 @@ element_reshape(Lower *l, const Node *n, const Ref *index)
     return lower_element(l, n->arg[0], at);
 }
 
-/* ---- indexing
- * -------------------------------------------------------------------------------------------
- */
+/* ---- indexing */
 
 static Ref
 element_at(Lower *l, const Node *n, const Ref *index)
@@ -249,8 +245,7 @@ element_take(Lower *l, const Node *n, const Ref *index)
     return guarded(l, ok, lower_element(l, n->arg[0], at));
 }
 
-/* ---- reductions, products
- * ------------------------------------------------------------------------------- */
+/* ---- reductions, products */
 
 FoldKind
 lower_fold_kind(Op op)
@@ -373,9 +368,7 @@ element_argmax(Lower *l, const Node *n, const Ref *index)
     return ir_get(&l->b, ir_for(&l->b, from, to, 2, init, body, (int64_t)x.dim[axis] - 1), 1);
 }
 
-/* ---- draws
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- draws */
 
 static Ref
 word(Lower *l, const DrawAttr *draw, Ref iteration, Ref element)
@@ -419,8 +412,7 @@ element_draw(Lower *l, const Node *n, const Ref *index)
     }
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------ */
+/* ---- the table */
 
 static Ref
 element_pointwise(Lower *l, const Node *n, const Ref *index)

@@ -8,9 +8,7 @@
 #include "passes/lower/lower.h"
 #include "passes/pass.h"
 
-/* ---- scalars
- * --------------------------------------------------------------------------------------------
- */
+/* ---- scalars */
 
 /* Does the node exist once its item is emitted, and not before? */
 static bool
@@ -81,8 +79,7 @@ lower_prefetch(Lower *l, Ref r)
         lower_value(l, r);
 }
 
-/* ---- loops of items
- * ------------------------------------------------------------------------------------- */
+/* ---- loops of items */
 
 static void
 prefetch_member(Lower *l, uint32_t id)
@@ -163,9 +160,7 @@ lower_copy(Lower *l, Ref whole, Type type)
     return ir_get(&l->b, ir_loop(&l->b, type.rank, type.dim, &kind, body), 0);
 }
 
-/* ---- regions
- * --------------------------------------------------------------------------------------------
- */
+/* ---- regions */
 
 /* What stands before a control node in program order may read what the node changes: it is
  * emitted first. Not what moves faster where items go by rate: its items are not there yet,

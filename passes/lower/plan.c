@@ -14,9 +14,7 @@
 
 #include "passes/lower/lower.h"
 
-/* ---- survey
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- survey */
 
 /* Ops that only rearrange: their elements are elements of their operands. */
 static bool
@@ -195,9 +193,7 @@ lower_survey(Lower *l)
     l->by_rate = may_reorder(l);
 }
 
-/* ---- placing
- * --------------------------------------------------------------------------------------------
- */
+/* ---- placing */
 
 typedef struct Planner {
     Lower *l;
