@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/kernels/task.h"
+#include "tests/kernels/library.h"
 
 enum { CHAINS = 17 };
 
@@ -161,76 +161,10 @@ check_both_types(Tally *t, const Task *task)
     }
 }
 
-/* ---- the standard library */
-
-/* What an energy of the library needs to run, or where to start to stay where it is finite. */
-static const Task needs[] = {
-    {.energy = "DoubleWell", .statics = {{"d", "19"}}},
-    {.energy = "Gaussian",
-     .statics = {{"d", "3"}},
-     .energy_settings = {{"cov", "[[2.0, 0.6, 0.1], [0.6, 1.0, -0.2], [0.1, -0.2, 0.5]]"},
-                         {"mean", "[1.0, -1.0, 0.5]"}}},
-    {.energy = "Rosenbrock", .statics = {{"d", "5"}}, .energy_settings = {{"b", "3.0"}}},
-    {.energy = "ManyWell", .statics = {{"d", "6"}}},
-    {.energy = "LogNormal", .init = EBM_INIT_uniform, .low = 0.5, .high = 2},
-};
-
-static Task
-task_of_energy(const char *energy)
-{
-    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
-        if (strcmp(needs[i].energy, energy) == 0)
-            return needs[i];
-    return (Task){.energy = energy};
-}
-
-/* Can the energy be sampled by its name alone? Not one of a whole number, which nothing moves,
- * and not one that needs more than a state: those stand in the file of programs. */
-static bool
-stands_alone(const EbmCatalog *catalog, size_t index, const EbmDecl *energy)
-{
-    size_t needed = 0;
-    EbmArg arg;
-
-    for (size_t i = 0; i < energy->args; i++) {
-        ebm_catalog_arg(catalog, index, i, &arg);
-        if (arg.is_int && !arg.is_static)
-            return false;
-        needed += !arg.is_static && !arg.value;
-    }
-    return needed == 1;
-}
-
-/* Small steps, so that chains stay where the gradients are not steep. */
 static void
-check_library(Tally *t)
+check_of_library(void *user, const Task *task)
 {
-    EbmProgramOptions options = EBM_PROGRAM_OPTIONS_INIT;
-    EbmCatalog *catalog;
-    EbmDecl energy, sampler;
-    char name[128];
-
-    if (ebm_catalog_create(&options, &catalog, NULL) != EBM_OK) {
-        t->failures++;
-        return;
-    }
-    for (size_t i = 0; i < ebm_catalog_count(catalog); i++) {
-        ebm_catalog_decl(catalog, i, &energy);
-        if (strcmp(energy.kind, "energy") != 0 || !stands_alone(catalog, i, &energy))
-            continue;
-        for (size_t j = 0; j < ebm_catalog_count(catalog); j++) {
-            ebm_catalog_decl(catalog, j, &sampler);
-            if (strcmp(sampler.kind, "sampler") != 0)
-                continue;
-            Task task = task_of_energy(energy.name);
-            task.sampler = sampler.name;
-            task.sampler_settings[0] = (EbmSetting){"step_size", "0.02"};
-            snprintf(name, sizeof name, "%s %s", energy.name, sampler.name);
-            task.name = name;
-            check_both_types(t, &task);
-        }
-    }
-    ebm_catalog_free(catalog);
+    check_both_types(user, task);
 }
 
 /* ---- programs of our own */
@@ -378,7 +312,7 @@ main(int argc, char **argv)
     fill_data();
     check_programs(&t);
     t.library = true;
-    check_library(&t);
+    t.failures += !library_visit(check_of_library, &t);
     printf("%u tasks, %u comparisons, %u failures\n", t.tasks, t.comparisons, t.failures);
     return t.failures > 0 || t.tasks == 0;
 }
