@@ -41,7 +41,7 @@ main(int argc, char **argv)
     int code = args_parse(&args, argc, argv) ? run(&args) : EXIT_usage;
 
     args_clear(&args);
-    if (fflush(stdout) != 0 && code == EXIT_done) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_done) {
         complain("standard output could not be written");
         code = EXIT_output;
     }

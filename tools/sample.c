@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tools/commands.h"
+#include "tools/names.h"
 #include "tools/state.h"
 #include "tools/table.h"
 
@@ -135,12 +136,16 @@ open_store(const Session *s, const EbmRunOptions *plan, bool keep, Store *ret,
         return finish_report(status, report);
     ebm_report_free(report);
     ret->reports = calloc(need.kept * n_reports + 1, sizeof *ret->reports);
-    if (!keep || need.draws == 0)
-        return ret->reports ? EXIT_done : EXIT_memory;
-    ret->bytes = need.draws;
+    if (!ret->reports) {
+        complain("no memory for the reports of %" PRIu64 " draws", need.kept);
+        return EXIT_memory;
+    }
+    if (!keep)
+        return EXIT_done;
+    ret->bytes = need.draws + !need.draws; /* an array of no draws has an address, too */
     ret->memory =
         mmap(NULL, ret->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (ret->memory == MAP_FAILED || !ret->reports) {
+    if (ret->memory == MAP_FAILED) {
         complain("no memory for %" PRIu64 " bytes of draws", need.draws);
         ret->memory = NULL;
         return EXIT_memory;

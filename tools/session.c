@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tools/names.h"
 
 int
 exit_code(EbmStatus status)
@@ -34,7 +35,7 @@ exit_code(EbmStatus status)
 static bool
 is_of_options(const EbmDiagnostic *d)
 {
-    if (d->place.file && d->place.file[0] == '-')
+    if (d->place.file && d->place.file[0] == '-' && d->place.file[1])
         return true;
     return strcmp(d->code, "elab_no_data") == 0 ||
            (!d->place.file &&
@@ -85,82 +86,6 @@ settings_of(const PairList *list, char **names)
     for (size_t i = 0; s && i < list->n; i++)
         s[i] = (EbmSetting){names ? names[i] : list->pair[i].name, list->pair[i].value};
     return s;
-}
-
-/* A model is a file, or the name of an energy in the library. */
-static bool
-is_file(const char *model)
-{
-    return strchr(model, '/') || strchr(model, '.') || access(model, F_OK) == 0;
-}
-
-/* Names of what the library declares of a kind, at most `room`; they live with the catalog. */
-static size_t
-names_of(const EbmCatalog *catalog, const char *kind, const char **ret, size_t room)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < ebm_catalog_count(catalog) && n < room; i++) {
-        EbmDecl d;
-        ebm_catalog_decl(catalog, i, &d);
-        if (strcmp(d.kind, kind) == 0)
-            ret[n++] = d.name;
-    }
-    return n;
-}
-
-static bool
-is_among(const char *word, const char *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(word, list[i]) == 0)
-            return true;
-    return false;
-}
-
-enum { NAMES_MAX = 256 };
-
-static int
-check_name(const char *name)
-{
-    EbmProgramOptions library = EBM_PROGRAM_OPTIONS_INIT;
-    EbmCatalog *catalog = NULL;
-    EbmReport *report = NULL;
-    EbmStatus status = ebm_catalog_create(&library, &catalog, &report);
-    const char *word[NAMES_MAX], *near;
-
-    if (status != EBM_OK)
-        return finish_report(status, report);
-    ebm_report_free(report);
-    size_t n = names_of(catalog, "energy", word, NAMES_MAX - command_count);
-    bool known = is_among(name, word, n);
-    for (size_t i = 0; i < command_count; i++)
-        word[n++] = command_names[i];
-    near = known ? NULL : nearest(name, word, n);
-    if (near)
-        complain("'%s' is no file, command or energy of the library; did you mean '%s'?", name,
-                 near);
-    else if (!known)
-        complain("'%s' is no file, command or energy of the library; try 'ebmc --help'", name);
-    ebm_catalog_free(catalog);
-    return known ? EXIT_done : EXIT_usage;
-}
-
-int
-check_model(const Args *args)
-{
-    if (!args->model) {
-        complain("expected a model: a .ebm file, or an energy of the library such as "
-                 "DoubleWell; try 'ebmc --help'");
-        return EXIT_usage;
-    }
-    if (is_file(args->model))
-        return EXIT_done;
-    if (args->energy) {
-        complain("--energy chooses among the energies of a file; '%s' is none", args->model);
-        return EXIT_usage;
-    }
-    return check_name(args->model);
 }
 
 static int
@@ -320,113 +245,20 @@ session_open(Session *s, const Args *args)
     return code;
 }
 
-/* ---- options that name hyperparameters
- * ------------------------------------------------------------------ */
-
-/* The sampler's declaration in a catalog; NULL options->file: the library. */
-static bool
-find_decl(const EbmCatalog *catalog, const char *kind, const char *name, size_t *ret_index)
-{
-    for (size_t i = 0; i < ebm_catalog_count(catalog); i++) {
-        EbmDecl d;
-        ebm_catalog_decl(catalog, i, &d);
-        if (strcmp(d.name, name) == 0 && (!kind || strcmp(d.kind, kind) == 0)) {
-            *ret_index = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The catalog that declares the sampler: the file's, else the library's. */
-static EbmCatalog *
-sampler_catalog(const Session *s, size_t *ret_index)
-{
-    EbmProgramOptions library = EBM_PROGRAM_OPTIONS_INIT;
-
-    for (int own = s->choice.file != NULL; own >= 0; own--) {
-        EbmCatalog *catalog = NULL;
-        if (ebm_catalog_create(own ? &s->choice : &library, &catalog, NULL) != EBM_OK)
-            continue;
-        if (find_decl(catalog, "sampler", s->choice.sampler, ret_index))
-            return catalog;
-        ebm_catalog_free(catalog);
-    }
-    return NULL;
-}
-
-static bool
-names_argument(const EbmCatalog *catalog, size_t decl, const char *name)
-{
-    EbmDecl d;
-
-    ebm_catalog_decl(catalog, decl, &d);
-    for (size_t i = 0; i < d.args; i++) {
-        EbmArg a;
-        ebm_catalog_arg(catalog, decl, i, &a);
-        if (strcmp(a.name, name) == 0 && a.value)
-            return true;
-    }
-    return false;
-}
-
-/* Options with dashes, then the sampler's own: what a mistyped option may have meant. */
-static void
-complain_of_option(const EbmCatalog *catalog, size_t decl, const char *name,
-                   const char *sampler)
-{
-    EbmDecl d = {.args = 0};
-    const char *word[256];
-    size_t n = 0;
-
-    if (catalog)
-        ebm_catalog_decl(catalog, decl, &d);
-    for (size_t i = 0; i < option_count && n < 128; i++)
-        word[n++] = option_info[i].name;
-    for (size_t i = 0; i < d.args && n < 256; i++) {
-        EbmArg a;
-        ebm_catalog_arg(catalog, decl, i, &a);
-        word[n++] = a.name;
-    }
-    char *spelled = language_name(name);
-    const char *near = nearest(name, word, n);
-    near = near ? near : nearest(spelled ? spelled : name, word, n);
-    char *meant = near ? strdup(near) : NULL;
-    for (char *c = meant; c && *c; c++)
-        *c = *c == '_' ? '-' : *c;
-    if (meant)
-        complain("unknown option '--%s'; did you mean '--%s'?", name, meant);
-    else if (sampler)
-        complain("unknown option '--%s': sampler '%s' has no such hyperparameter", name,
-                 sampler);
-    else
-        complain("unknown option '--%s'; a sampler's hyperparameters need --sampler", name);
-    free(meant);
-    free(spelled);
-}
-
-static int
-check_options(const Session *s)
-{
-    size_t decl = 0;
-    int code = EXIT_done;
-
-    if (s->args->hyper.n == 0)
-        return EXIT_done;
-    EbmCatalog *catalog = s->choice.sampler ? sampler_catalog(s, &decl) : NULL;
-    if (s->choice.sampler && !catalog)
-        return EXIT_done; /* the program's own error names the sampler */
-    for (size_t i = 0; i < s->args->hyper.n; i++)
-        if (!catalog || !names_argument(catalog, decl, s->names[i])) {
-            complain_of_option(catalog, decl, s->args->hyper.pair[i].name, s->choice.sampler);
-            code = EXIT_usage;
-        }
-    ebm_catalog_free(catalog);
-    return code;
-}
-
 /* ---- program, kernel, run
  * ------------------------------------------------------------------------------- */
+
+static bool
+mentions(const EbmReport *report, const char *code)
+{
+    for (size_t i = 0; i < ebm_report_count(report); i++) {
+        EbmDiagnostic d;
+        ebm_report_get(report, i, &d);
+        if (strcmp(d.code, code) == 0)
+            return true;
+    }
+    return false;
+}
 
 int
 session_program(Session *s)
@@ -437,7 +269,9 @@ session_program(Session *s)
     if (code != EXIT_done)
         return code;
     EbmStatus status = ebm_program_create(&s->choice, &s->program, &report);
-    return finish_report(status, report);
+    bool open = mentions(report, "elab_open_static");
+    code = finish_report(status, report);
+    return open && help_with_statics(s) ? EXIT_usage : code;
 }
 
 static int

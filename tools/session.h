@@ -29,9 +29,6 @@ int session_program(Session *s);                        /* checks and specialise
 int session_run(Session *s, const EbmRunOptions *plan); /* compiles, binds data and weights */
 void session_close(Session *s);
 
-/* Is there such a file or energy of the library?  A mistyped command ends here too. */
-int check_model(const Args *args);
-
 /* Prints a report's text and frees it; gives what the process should return. */
 int finish_report(EbmStatus status, EbmReport *report);
 int exit_code(EbmStatus status);

@@ -13,7 +13,8 @@ standard error):
       (fn f ((x real)) real (= (+ x 0))))
 
 An argument `@` stands for a temporary file `input.ebm` that holds the input (the program
-runs in its folder); without one the input is standard input.  A non-zero exit status is
+runs in its folder); without one the input is standard input.  From a line `>> NAME` on, the
+input is that of another file there.  Arguments are split as a shell does.  A non-zero exit status is
 written as a last line, `exit 1`.  In the input, a line of `== ` or `---` cannot stand, and
 `\\x00` to `\\xff` is a byte and `\\x61{1000}` a thousand of them.  Before the first case, lines that begin with `#` are comments.
 
@@ -23,23 +24,28 @@ committing it.
 import difflib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 
 CASE = re.compile(r"^== (?P<title>[^\n]*?)(?: :: (?P<args>[^\n]*))?\n"
                   r"(?P<input>.*?)^---\n(?P<output>.*?)\n*(?=^== |\Z)", re.M | re.S)
+FILE = re.compile(rb"^>> (\S+)\n", re.M)
 BYTE = re.compile(rb"\\x([0-9a-f]{2})(?:\{(\d+)\})?")
 
 
 def actual(program, case):
     data = BYTE.sub(lambda m: bytes([int(m[1], 16)]) * int(m[2] or 1), case["input"].encode())
-    args = (case["args"] or "").split()
+    args = shlex.split(case["args"] or "")
+    data, *files = FILE.split(data)
     with tempfile.TemporaryDirectory() as folder:
-        with open(os.path.join(folder, "input.ebm"), "wb") as f:
-            f.write(data)
+        for name, content in zip([b"input.ebm", *files[::2]], [data, *files[1::2]]):
+            with open(os.path.join(folder, name.decode()), "wb") as f:
+                f.write(content)
         done = subprocess.run([program, *("input.ebm" if a == "@" else a for a in args)],
                               input=b"" if "@" in args else data, cwd=folder,
+                              env=dict(os.environ, EBM_CACHE_DIR=folder),
                               capture_output=True, timeout=60)
     if done.returncode < 0:
         return f"killed by signal {-done.returncode}\n" + done.stderr.decode(errors="replace")
