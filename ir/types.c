@@ -108,6 +108,15 @@ scalar_to_double(Scalar s, DType d)
     }
 }
 
+/* Truncates and saturates; NaN gives 0.  `limit` is the power of two past the largest. */
+static int64_t
+whole_of(double value, double limit, int64_t low, int64_t high)
+{
+    if (value != value)
+        return 0;
+    return value >= limit ? high : value < -limit ? low : (int64_t)value;
+}
+
 Scalar
 scalar_from_double(double value, DType d)
 {
@@ -115,8 +124,8 @@ scalar_from_double(double value, DType d)
 
     switch (d) {
     case DT_bool: s.b = value != 0; break;
-    case DT_i32: s.i32 = (int32_t)value; break;
-    case DT_i64: s.i64 = (int64_t)value; break;
+    case DT_i32: s.i32 = (int32_t)whole_of(value, 0x1p31, INT32_MIN, INT32_MAX); break;
+    case DT_i64: s.i64 = whole_of(value, 0x1p63, INT64_MIN, INT64_MAX); break;
     case DT_f32: s.f32 = (float)value; break;
     case DT_f64: s.f64 = value; break;
     default: assert(!"a number has a dtype");
