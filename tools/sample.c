@@ -216,7 +216,7 @@ say_how_to_resume(const Session *s, const EbmRunOptions *plan, const char *path)
         return code;
     fprintf(stderr,
             "ebmc: stopped before step %" PRIu64
-            "; the same command with --resume %s goes on to the same draws\n",
+            "; the same command with --resume %s and another -o goes on to the same draws\n",
             ebm_run_step(s->run), state);
     return EXIT_cancelled;
 }
@@ -294,6 +294,18 @@ check_disk(const char *path, uint64_t bytes)
     return EXIT_output;
 }
 
+/* A resumed run writes the draws that were missing: never over those that are there. */
+static bool
+keeps_earlier_draws(const Args *args, const char *path)
+{
+    if (!args->resume || !path || access(path, F_OK) != 0)
+        return true;
+    complain(
+        "--resume: '%s' is there already; choose another -o for the draws that are missing",
+        path);
+    return false;
+}
+
 static int
 sample_session(Session *s, EbmRunOptions *plan)
 {
@@ -302,6 +314,8 @@ sample_session(Session *s, EbmRunOptions *plan)
     EbmArray draws = no_array();
     EbmReport *report = NULL;
 
+    if (!keeps_earlier_draws(s->args, path))
+        return EXIT_usage;
     if (path) {
         EbmStatus status = ebm_file_check(path, &report);
         if (finish_report(status, report))

@@ -43,6 +43,8 @@ class Stop(Case):
         self.assertEqual(state, "a.npy.state.npz")
         self.assertEqual(self.names(), ["a.npy", "a.npy.state.npz", "m.ebm"])
         last = step + 5000
+        err = self.ebmc(*plan, "--steps", last, "--resume", state, "-q", "-o", "a.npy", code=2).stderr
+        self.assertIn("--resume: 'a.npy' is there already", err)
         self.ebmc(*plan, "--steps", last, "--resume", state, "-q", "-o", "b.npy")
         whole = self.draws(*plan, "--steps", last)
         a, b = npy(self.folder / "a.npy"), npy(self.folder / "b.npy")
