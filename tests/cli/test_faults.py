@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import subprocess
+import unittest
 
 from cli import EBMC, Case, EXAMPLES, ROOT, main
 
@@ -87,6 +88,7 @@ class Memory(Case):
             self.assertIn("of memory", err)
             self.assertEqual(self.names(), ["m.ebm"])
 
+    @unittest.skipIf(os.environ.get("SANITIZE", "none") != "none", "sanitizers need the addresses")
     def test_a_process_with_little(self):
         plan = ("m.ebm", "--sampler", "langevin", "--chains", 20000)
         self.ebmc(*plan, "--steps", 1, "-q", "-o", "none")
