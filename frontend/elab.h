@@ -23,7 +23,7 @@ typedef struct File File;
 
 typedef enum ValueKind {
     VAL_poison, /* after an error: everything made of it is silent */
-    VAL_none,   /* no value was given */
+    VAL_none,   /* no value was given; of a name, it is known in a call only */
     VAL_open,   /* a static parameter that nothing has fixed yet */
     VAL_int,    /* numbers known while compiling */
     VAL_real,
@@ -374,8 +374,9 @@ Value elab_apply_pointwise(Elab *e, Op op, const Value *arg, unsigned n, Span sp
 bool elab_align(Elab *e, Value *arg, unsigned n, Span span);
 Value elab_index(Elab *e, const Env *env, Value base, const Expr *x, Mode mode);
 Value elab_index_value(Elab *e, Value base, uint32_t n, const Value *index, Span span);
-Value elab_assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *index,
-                        Value v, Span span, bool *ret_owned);
+/* The array `base` with base[index...] = v; owned: no other name reads `base`. */
+Value elab_assign_index(Elab *e, const Env *env, Value base, bool owned, uint32_t n,
+                        const Expr *const *index, Value v, Span span, bool *ret_owned);
 Value elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode);
 Value elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
                      Mode mode);
@@ -427,6 +428,8 @@ Value elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span,
 Value elab_run_body(Elab *e, Env *env, const Body *body, Mode mode);
 void elab_run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
 Value elab_bind_param(Elab *e, Env *env, const Stmt *s);
+/* `E.hidden`: what the body of a network declares. */
+Value elab_network_member(Elab *e, FnVal *fn, const Expr *x);
 void elab_bind_layer(Elab *e, Env *env, const Stmt *s);
 /* Evaluates `~ x` or `= x` as an array of type t. */
 Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type t,

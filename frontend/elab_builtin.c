@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_builtin.h"
 
 const Value *
 elab_named_arg(const Call *call, const char *name)
@@ -32,8 +32,8 @@ allows(const Builtin *b, const char *name)
     return false;
 }
 
-static bool
-check_call(Elab *e, const Builtin *b, const FnVal *fn, const Call *call, bool statics)
+bool
+elab_check_call(Elab *e, const Builtin *b, const FnVal *fn, const Call *call, bool statics)
 {
     for (uint32_t i = 0; i < call->n_named; i++)
         if (!allows(b, call->named[i].name)) {
@@ -52,8 +52,8 @@ check_call(Elab *e, const Builtin *b, const FnVal *fn, const Call *call, bool st
 }
 
 /* A number, not bool. */
-static bool
-check_number(Elab *e, const Builtin *b, const Call *call, uint32_t i)
+bool
+elab_check_number(Elab *e, const Builtin *b, const Call *call, uint32_t i)
 {
     Value v = call->arg[i];
 
@@ -63,8 +63,8 @@ check_number(Elab *e, const Builtin *b, const Call *call, uint32_t i)
     return false;
 }
 
-static bool
-check_array(Elab *e, const Builtin *b, const Call *call, uint32_t i, const char *what)
+bool
+elab_check_array(Elab *e, const Builtin *b, const Call *call, uint32_t i, const char *what)
 {
     Value v = call->arg[i];
 
@@ -75,8 +75,8 @@ check_array(Elab *e, const Builtin *b, const Call *call, uint32_t i, const char 
 }
 
 /* Sizes in brackets: `normal[n, m]`. */
-static bool
-static_dims(Elab *e, const FnVal *fn, Dims *ret)
+bool
+elab_static_dims(Elab *e, const FnVal *fn, Dims *ret)
 {
     *ret = (Dims){0};
     for (uint32_t i = 0; i < fn->n_statics; i++) {
@@ -107,7 +107,7 @@ call_pointwise(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call 
 {
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     return elab_apply_pointwise(e, (Op)b->op, call->arg, call->n, call->span);
 }
@@ -117,7 +117,7 @@ call_rsqrt(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *cal
 {
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     Value r = elab_apply_pointwise(e, OP_sqrt, call->arg, 1, call->span);
     return elab_arith(e, AST_OP_DIV, elab_value_int(1), r, MODE_term, call->span);
@@ -128,7 +128,7 @@ call_where(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *cal
 {
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     return elab_choose(e, call->arg[0], call->arg[1], call->arg[2], call->span);
 }
@@ -142,7 +142,7 @@ call_stop_gradient(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const C
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     if (!elab_flatten(e, call->arg[0], leaf, &n, MAX_LEAVES))
         return FAIL(e, elab_argument, call->span, b->name, "numbers",
@@ -162,7 +162,7 @@ call_real(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     if (!elab_is_number(v))
         return FAIL(e, elab_argument, call->span, b->name, "a number", elab_value_text(e, v));
@@ -180,7 +180,7 @@ call_int(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     if (!elab_is_number(v))
         return FAIL(e, elab_argument, call->span, b->name, "a number", elab_value_text(e, v));
@@ -194,8 +194,8 @@ call_int(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
 
 /* ---- reductions ---- */
 
-static bool
-read_axis(Elab *e, const Call *call, Type t, int64_t *ret)
+bool
+elab_read_axis(Elab *e, const Call *call, Type t, int64_t *ret)
 {
     const Value *axis = elab_named_arg(call, "axis");
 
@@ -239,14 +239,39 @@ reduce(Elab *e, FoldKind kind, bool mean, Value v, int64_t axis, Mode mode)
                       e->frame->b.span);
 }
 
+/* `keep = true`: the axes that go stay, with size 1. */
+static bool
+read_keep(Elab *e, const Call *call, bool *ret)
+{
+    const Value *keep = elab_named_arg(call, "keep");
+
+    *ret = keep && keep->kind == VAL_bool && keep->b;
+    if (!keep || keep->kind == VAL_bool)
+        return true;
+    complain(e, elab_not_static, call->span, "'keep'", elab_value_text(e, *keep));
+    return false;
+}
+
+/* What a reduction of type t gave, in the shape with or without the axes that went. */
+static Value
+shape_reduced(Elab *e, Value v, Type t, int64_t axis, bool keep)
+{
+    Type to = type_scalar((DType)elab_value_type(e, v).dtype);
+
+    for (unsigned i = 0; i < t.rank; i++)
+        if (keep || (axis >= 0 && i != axis))
+            to.dim[to.rank++] = axis < 0 || i == axis ? 1 : t.dim[i];
+    return elab_value_ref(e, ir_reshape(&e->frame->b, elab_ref_of(e, v, DT_none), to));
+}
+
 static Value
 call_reduce(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
 {
-    bool logical = b->op == FOLD_all || b->op == FOLD_any;
+    bool logical = b->op == FOLD_all || b->op == FOLD_any, keep;
     int64_t axis;
 
     (void)env;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     if (call->n == 2)
         return elab_apply_pointwise(e, b->op == FOLD_max ? OP_max : OP_min, call->arg, 2,
@@ -255,12 +280,58 @@ call_reduce(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *ca
     if (!elab_is_number(v) || (elab_value_type(e, v).dtype == DT_bool) != logical)
         return FAIL(e, elab_argument, call->arg_span[0], b->name, logical ? "bool" : "numbers",
                     elab_value_text(e, v));
-    if (!read_axis(e, call, elab_value_type(e, v), &axis))
+    if (!elab_read_axis(e, call, elab_value_type(e, v), &axis) || !read_keep(e, call, &keep))
         return POISON;
     e->frame->b.span = call->span;
     if (elab_is_static(v))
         return v;
-    return reduce(e, (FoldKind)b->op, strcmp(b->name, "mean") == 0, v, axis, mode);
+    Type t = elab_value_type(e, v);
+    v = reduce(e, (FoldKind)b->op, strcmp(b->name, "mean") == 0, v, axis, mode);
+    return keep ? shape_reduced(e, v, t, axis, true) : v;
+}
+
+/* The largest of v, or 0 where that is not finite; taken as constant. */
+static Value
+largest(Elab *e, Value v, int64_t axis, bool keep, Mode mode)
+{
+    Type t = elab_value_type(e, v);
+    Value m = reduce(e, FOLD_max, false, v, axis, mode);
+
+    m = keep ? shape_reduced(e, m, t, axis, true) : m;
+    m = elab_value_ref(e, ir_stop_gradient(&e->frame->b, elab_ref_of(e, m, DT_none)));
+    Value finite = elab_apply_pointwise(e, OP_isfinite, &m, 1, e->frame->b.span);
+    return elab_choose(e, finite, m, elab_value_real(0), e->frame->b.span);
+}
+
+/* log(sum(exp(v))) without overflow. */
+static Value
+call_logsumexp(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
+               Mode mode)
+{
+    Mode inner = elab_arg_mode(mode);
+    int64_t axis;
+    bool keep;
+
+    (void)env;
+    if (!elab_check_call(e, b, fn, call, false) || !elab_check_number(e, b, call, 0))
+        return POISON;
+    Value v = elab_convert(e, call->arg[0], e->real);
+    Type t = elab_value_type(e, v);
+    if (!elab_read_axis(e, call, t, &axis) || !read_keep(e, call, &keep))
+        return POISON;
+    if (t.rank == 0)
+        return v;
+    e->frame->b.span = call->span;
+    bool apart = axis >= 0 && !keep;
+    Value shift = largest(e, v, axis, axis >= 0, inner);
+    Value below = elab_arith(e, AST_OP_SUB, v, shift, inner, call->span);
+    Value all = elab_apply_pointwise(e, OP_exp, &below, 1, call->span);
+    all = reduce(e, FOLD_sum, false, all, axis, inner);
+    shift = apart ? shape_reduced(e, shift, t, axis, false) : shift;
+    all = elab_apply_pointwise(e, OP_log, &all, 1, call->span);
+    if (keep)
+        all = shape_reduced(e, all, t, axis, true);
+    return elab_arith(e, AST_OP_ADD, shift, all, mode, call->span);
 }
 
 static Value
@@ -270,11 +341,11 @@ call_argmax(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *ca
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false) || !check_array(e, b, call, 0, "an array") ||
-        !check_number(e, b, call, 0))
+    if (!elab_check_call(e, b, fn, call, false) ||
+        !elab_check_array(e, b, call, 0, "an array") || !elab_check_number(e, b, call, 0))
         return POISON;
     Type t = elab_value_type(e, call->arg[0]);
-    if (!read_axis(e, call, t, &axis))
+    if (!elab_read_axis(e, call, t, &axis))
         return POISON;
     Ref r = elab_ref_of(e, call->arg[0], DT_none);
     e->frame->b.span = call->span;
@@ -289,221 +360,6 @@ call_argmax(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *ca
     if (v.bounded)
         v.hi = size - 1;
     return v;
-}
-
-/* ---- shapes ---- */
-
-static Value
-call_size(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    Value v = call->arg[0];
-
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false))
-        return POISON;
-    Type t = elab_value_type(e, v);
-    if (v.kind == VAL_shape)
-        t = type_array(DT_f32, v.dims->rank, v.dims->dim);
-    else if (v.kind == VAL_list)
-        return elab_value_int(v.n);
-    else if (!elab_is_number(v))
-        return FAIL(e, elab_argument, call->arg_span[0], b->name, "an array",
-                    elab_value_text(e, v));
-    if (b->op == 0)
-        return elab_value_int((int64_t)type_size(t));
-    if (t.rank == 0)
-        return FAIL(e, elab_argument, call->arg_span[0], b->name, "an array",
-                    elab_value_text(e, v));
-    return elab_value_int(t.dim[0]);
-}
-
-static Value
-call_like(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false) || !check_number(e, b, call, 0))
-        return POISON;
-    Type t = elab_value_type(e, call->arg[0]);
-    if (t.rank == 0)
-        return t.dtype == DT_i32 ? elab_value_int(b->op) : elab_value_real(b->op);
-    return elab_value_ref(e, ir_full(&e->frame->b, t, b->op));
-}
-
-static Value
-call_reshape(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    Dims d;
-
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, true) || !static_dims(e, fn, &d))
-        return POISON;
-    Value v = call->arg[0];
-    if (!elab_is_number(v))
-        return FAIL(e, elab_argument, call->arg_span[0], b->name, "an array",
-                    elab_value_text(e, v));
-    Type have = elab_value_type(e, v), want = type_array((DType)have.dtype, d.rank, d.dim);
-    e->frame->b.span = call->span;
-    if (b->op) {
-        if (!elab_fit(e, &v, want))
-            return FAIL(e, elab_shapes, call->span, elab_value_text(e, v),
-                        elab_type_text(e, want));
-        return v;
-    }
-    if (type_size(have) != type_size(want))
-        return FAIL(e, elab_reshape, call->span, elab_value_text(e, v), elab_dims_text(e, d));
-    return elab_value_ref(e, ir_reshape(&e->frame->b, elab_ref_of(e, v, DT_none), want));
-}
-
-static Value
-call_transpose(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
-               Mode mode)
-{
-    int64_t perm[MAX_RANK];
-
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false) || !check_array(e, b, call, 0, "an array"))
-        return POISON;
-    Type t = elab_value_type(e, call->arg[0]);
-    for (unsigned i = 0; i < t.rank; i++)
-        perm[i] = t.rank - 1 - i;
-    e->frame->b.span = call->span;
-    return elab_value_ref(
-        e, ir_transpose(&e->frame->b, elab_ref_of(e, call->arg[0], DT_none), perm));
-}
-
-static bool
-joinable(Type a, Type b, int64_t axis)
-{
-    if (a.rank != b.rank)
-        return false;
-    for (unsigned i = 0; i < a.rank; i++)
-        if ((int64_t)i != axis && a.dim[i] != b.dim[i])
-            return false;
-    return true;
-}
-
-/* concat joins along an axis; stack makes a new leading one. */
-static Value
-call_concat(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    Ref r[64];
-    bool stack = b->op == 1;
-    int64_t axis;
-    DType d = DT_none;
-
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false))
-        return POISON;
-    for (uint32_t i = 0; i < call->n; i++) {
-        if (!stack && !check_array(e, b, call, i, "arrays"))
-            return POISON;
-        if (!elab_is_number(call->arg[i]))
-            return FAIL(e, elab_argument, call->arg_span[i], b->name, "arrays",
-                        elab_value_text(e, call->arg[i]));
-        DType own = (DType)elab_value_type(e, call->arg[i]).dtype;
-        d = d == DT_none || own == d ? own : d == DT_bool || own == DT_bool ? DT_none : e->real;
-        if (d == DT_none)
-            return FAIL(e, elab_array, call->span, elab_value_text(e, call->arg[0]),
-                        elab_value_text(e, call->arg[i]));
-    }
-    Type first = elab_value_type(e, call->arg[0]);
-    if (!read_axis(e, call, first, &axis))
-        return POISON;
-    axis = axis < 0 ? 0 : axis;
-    e->frame->b.span = call->span;
-    for (uint32_t i = 0; i < call->n; i++) {
-        Type t = elab_value_type(e, call->arg[i]);
-        if (!joinable(first, t, stack ? -1 : axis) || first.rank + stack > MAX_RANK)
-            return FAIL(e, elab_shapes, call->span, elab_value_text(e, call->arg[0]),
-                        elab_value_text(e, call->arg[i]));
-        r[i] = elab_ref_of(e, call->arg[i], d);
-        Type row = type_with(t, d);
-        memmove(row.dim + 1, row.dim, sizeof row.dim - sizeof row.dim[0]);
-        row.dim[0] = 1;
-        row.rank++;
-        if (stack)
-            r[i] = ir_reshape(&e->frame->b, r[i], row);
-    }
-    return elab_value_ref(e, ir_concat(&e->frame->b, call->n, r, (unsigned)axis));
-}
-
-static Value
-call_gather(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false) || !check_array(e, b, call, 0, "an array"))
-        return POISON;
-    Value i = call->arg[1];
-    if (!elab_is_number(i) || elab_value_type(e, i).dtype != DT_i32 ||
-        elab_value_type(e, i).rank > 1)
-        return FAIL(e, elab_index_type, call->arg_span[1], elab_value_text(e, i));
-    return elab_index_value(e, call->arg[0], 1, &i, call->span);
-}
-
-/* ---- linear algebra ---- */
-
-static bool
-square(Elab *e, const Builtin *b, const Call *call)
-{
-    Type t = elab_value_type(e, call->arg[0]);
-
-    if (elab_is_number(call->arg[0]) && t.rank == 2 && t.dim[0] == t.dim[1] &&
-        t.dtype != DT_bool)
-        return true;
-    complain(e, elab_argument, call->arg_span[0], b->name, "a square matrix",
-             elab_value_text(e, call->arg[0]));
-    return false;
-}
-
-static Ref
-real_ref(Elab *e, Value v)
-{
-    DType d = (DType)elab_value_type(e, v).dtype;
-    return elab_ref_of(e, v, dtype_is_float(d) ? d : e->real);
-}
-
-static Value
-call_cholesky(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false) || !square(e, b, call))
-        return POISON;
-    Ref r = real_ref(e, call->arg[0]);
-    e->frame->b.span = call->span;
-    return elab_value_ref(
-        e, ir_build(&e->frame->b, OP_cholesky, (Type){0}, 1, &r, (Attr){0}, 0, NULL));
-}
-
-static Value
-call_trisolve(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    const Value *transposed = elab_named_arg(call, "transpose");
-
-    (void)env;
-    (void)mode;
-    if (!check_call(e, b, fn, call, false) || !square(e, b, call) ||
-        !check_array(e, b, call, 1, "a vector or a matrix") || !check_number(e, b, call, 1))
-        return POISON;
-    Type l = elab_value_type(e, call->arg[0]), t = elab_value_type(e, call->arg[1]);
-    if (t.rank > 2 || t.dim[0] != l.dim[0])
-        return FAIL(e, elab_product, call->span, elab_value_text(e, call->arg[0]),
-                    elab_value_text(e, call->arg[1]));
-    if (transposed && transposed->kind != VAL_bool)
-        return FAIL(e, elab_not_static, call->span, "'transpose'",
-                    elab_value_text(e, *transposed));
-    bool wide = elab_is_wide(e, call->arg[0]) || elab_is_wide(e, call->arg[1]);
-    DType d = wide ? DT_f64 : e->real;
-    Ref arg[2] = {elab_ref_of(e, call->arg[0], d), elab_ref_of(e, call->arg[1], d)};
-    e->frame->b.span = call->span;
-    return elab_value_ref(e, ir_build(&e->frame->b, OP_trisolve, (Type){0}, 2, arg,
-                                      (Attr){.i = transposed && transposed->b}, 0, NULL));
 }
 
 /* ---- draws ---- */
@@ -522,7 +378,7 @@ draw_type(Elab *e, const FnVal *fn, const Call *call, DType d, Type *ret)
 {
     Dims dims;
 
-    if (!static_dims(e, fn, &dims))
+    if (!elab_static_dims(e, fn, &dims))
         return false;
     if (fn->n_statics == 0 && call->expect)
         dims = *call->expect;
@@ -538,13 +394,13 @@ call_draw(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
+    if (!elab_check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
         !draw_type(e, fn, call, e->real, &t))
         return POISON;
     if (call->n == 1)
         return FAIL(e, elab_arity, call->span, b->name, 2u, 1u);
     for (uint32_t i = 0; i < call->n; i++)
-        if (!check_number(e, b, call, i))
+        if (!elab_check_number(e, b, call, i))
             return POISON;
     e->frame->b.span = call->span;
     Value v = elab_draw_value(e, (Distribution)b->op, t);
@@ -565,12 +421,34 @@ call_draw_like(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call 
 {
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false) || !may_draw(e, b, call->span) ||
-        !check_number(e, b, call, 0))
+    if (!elab_check_call(e, b, fn, call, false) || !may_draw(e, b, call->span) ||
+        !elab_check_number(e, b, call, 0))
         return POISON;
     e->frame->b.span = call->span;
     return elab_draw_value(e, (Distribution)b->op,
                            type_with(elab_value_type(e, call->arg[0]), e->real));
+}
+
+/* -1 or 1, each with probability 1/2. */
+static Value
+call_rademacher(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
+                Mode mode)
+{
+    Type t;
+
+    (void)env;
+    (void)mode;
+    if (!elab_check_call(e, b, fn, call, call->n == 0) || !may_draw(e, b, call->span) ||
+        (call->n && !elab_check_number(e, b, call, 0)) || !draw_type(e, fn, call, e->real, &t))
+        return POISON;
+    if (call->n)
+        t = type_with(elab_value_type(e, call->arg[0]), e->real);
+    e->frame->b.span = call->span;
+    Value low = elab_compare(e, AST_OP_LT, elab_draw_value(e, DRAW_uniform, t),
+                             elab_value_real(0.5), call->span);
+    return elab_is_poison(low)
+               ? POISON
+               : elab_choose(e, low, elab_value_real(-1), elab_value_real(1), call->span);
 }
 
 static Value
@@ -581,8 +459,8 @@ call_bernoulli(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call 
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
-        !check_number(e, b, call, 0) || !draw_type(e, fn, call, e->real, &t))
+    if (!elab_check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
+        !elab_check_number(e, b, call, 0) || !draw_type(e, fn, call, e->real, &t))
         return POISON;
     if (t.rank == 0)
         t = type_with(elab_value_type(e, call->arg[0]), e->real);
@@ -600,7 +478,7 @@ call_randint(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *c
 
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
+    if (!elab_check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
         !draw_type(e, fn, call, DT_i32, &t))
         return POISON;
     if (!elab_is_scalar(e, n) || elab_value_type(e, n).dtype != DT_i32)
@@ -624,7 +502,7 @@ call_shared(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *ca
 {
     (void)env;
     (void)mode;
-    return check_call(e, b, fn, call, false) ? call->arg[0] : POISON;
+    return elab_check_call(e, b, fn, call, false) ? call->arg[0] : POISON;
 }
 
 /* ---- derivatives ---- */
@@ -635,7 +513,7 @@ call_derivative(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call
 {
     (void)env;
     (void)mode;
-    if (!check_call(e, b, fn, call, false))
+    if (!elab_check_call(e, b, fn, call, false))
         return POISON;
     if (call->arg[0].kind != VAL_fn)
         return FAIL(e, elab_argument, call->arg_span[0], b->name, "a function",
@@ -691,30 +569,36 @@ static const Builtin table[] = {
     {"stop_gradient", call_stop_gradient, 1, 1, 0, true, false, NULL},
     {"real", call_real, 1, 1, 0, true, false, NULL},
     {"int", call_int, 1, 1, 0, true, false, NULL},
-    {"min", call_reduce, 1, 2, FOLD_min, true, true, "axis"},
-    {"max", call_reduce, 1, 2, FOLD_max, true, true, "axis"},
-    {"sum", call_reduce, 1, 1, FOLD_sum, false, true, "axis"},
-    {"mean", call_reduce, 1, 1, FOLD_sum, false, true, "axis"},
-    {"prod", call_reduce, 1, 1, FOLD_prod, false, true, "axis"},
-    {"all", call_reduce, 1, 1, FOLD_all, false, true, "axis"},
-    {"any", call_reduce, 1, 1, FOLD_any, false, true, "axis"},
+    {"min", call_reduce, 1, 2, FOLD_min, true, true, "axis keep"},
+    {"max", call_reduce, 1, 2, FOLD_max, true, true, "axis keep"},
+    {"sum", call_reduce, 1, 1, FOLD_sum, false, true, "axis keep"},
+    {"mean", call_reduce, 1, 1, FOLD_sum, false, true, "axis keep"},
+    {"prod", call_reduce, 1, 1, FOLD_prod, false, true, "axis keep"},
+    {"all", call_reduce, 1, 1, FOLD_all, false, true, "axis keep"},
+    {"any", call_reduce, 1, 1, FOLD_any, false, true, "axis keep"},
+    {"logsumexp", call_logsumexp, 1, 1, 0, false, false, "axis keep"},
     {"argmax", call_argmax, 1, 1, 0, false, false, "axis"},
-    {"size", call_size, 1, 1, 0, false, false, NULL},
-    {"len", call_size, 1, 1, 1, false, false, NULL},
-    {"zeros_like", call_like, 1, 1, 0, false, false, NULL},
-    {"ones_like", call_like, 1, 1, 1, false, false, NULL},
-    {"reshape", call_reshape, 1, 1, 0, false, false, NULL},
-    {"broadcast_to", call_reshape, 1, 1, 1, false, false, NULL},
-    {"transpose", call_transpose, 1, 1, 0, false, false, NULL},
-    {"concat", call_concat, 1, 64, 0, false, false, "axis"},
-    {"stack", call_concat, 1, 64, 1, false, false, NULL},
-    {"gather", call_gather, 2, 2, 0, false, false, NULL},
-    {"cholesky", call_cholesky, 1, 1, 0, false, false, NULL},
-    {"solve_triangular", call_trisolve, 2, 2, 0, false, false, "transpose"},
+    {"size", elab_call_size, 1, 1, 0, false, false, NULL},
+    {"len", elab_call_size, 1, 1, 1, false, false, NULL},
+    {"zeros_like", elab_call_like, 1, 1, 0, false, false, NULL},
+    {"ones_like", elab_call_like, 1, 1, 1, false, false, NULL},
+    {"reshape", elab_call_reshape, 1, 1, 0, false, false, NULL},
+    {"broadcast_to", elab_call_reshape, 1, 1, 1, false, false, NULL},
+    {"transpose", elab_call_transpose, 1, 1, 0, false, false, NULL},
+    {"concat", elab_call_concat, 1, 64, 0, false, false, "axis"},
+    {"stack", elab_call_concat, 1, 64, 1, false, false, NULL},
+    {"gather", elab_call_gather, 2, 2, 0, false, false, NULL},
+    {"embedding", elab_call_gather, 2, 2, 0, false, false, NULL},
+    {"split", elab_call_split, 2, 2, 0, false, false, "axis"},
+    {"pad", elab_call_pad, 2, 3, 0, false, false, "axis"},
+    {"cholesky", elab_call_cholesky, 1, 1, 0, false, false, NULL},
+    {"solve_triangular", elab_call_trisolve, 2, 2, 0, false, false, "transpose"},
     {"normal", call_draw, 0, 2, DRAW_normal, false, false, NULL},
     {"uniform", call_draw, 0, 2, DRAW_uniform, false, false, NULL},
     {"normal_like", call_draw_like, 1, 1, DRAW_normal, false, false, NULL},
     {"uniform_like", call_draw_like, 1, 1, DRAW_uniform, false, false, NULL},
+    {"rademacher", call_rademacher, 0, 0, 0, false, false, NULL},
+    {"rademacher_like", call_rademacher, 1, 1, 0, false, false, NULL},
     {"bernoulli", call_bernoulli, 1, 1, 0, false, false, NULL},
     {"randint", call_randint, 1, 1, 0, false, false, NULL},
     {"shared", call_shared, 1, 1, 0, false, false, NULL},

@@ -250,7 +250,9 @@ build_for(Elab *e, Env *env, const Stmt *s, Value lo, Value hi)
     Env inner = *env;
     Carried c;
     Nest nest;
-    int64_t most = lo.kind == VAL_int && hi.kind == VAL_int ? hi.i - lo.i : -1;
+    bool known = (lo.kind == VAL_int || lo.bounded) && (hi.kind == VAL_int || hi.bounded);
+    int64_t most =
+        known ? (hi.kind == VAL_int ? hi.i : hi.hi) - (lo.kind == VAL_int ? lo.i : lo.lo) : -1;
     uint32_t extent = most > 0 && most < INT32_MAX ? (uint32_t)most : 0;
 
     if (!open_carried(e, env, s->body, s->span, &c))

@@ -553,6 +553,8 @@ elab_lookup(Elab *e, const Env *env, const char *name, Span span)
                       name == e->word.n_warmup || name == e->word.warming_up;
         if (local->value.kind == VAL_open)
             return FAIL(e, elab_open_static, span, name);
+        if (local->value.kind == VAL_none)
+            return FAIL(e, elab_in_call, span, name);
         return local->value;
     }
     int own = own_decl(env->file, name);

@@ -90,6 +90,18 @@ is_finite_number(Value v)
     return v.kind == VAL_int || (v.kind == VAL_real && isfinite(v.r));
 }
 
+/* Values outside its range are refused before a run. */
+static Value
+within_range(const ProgramHyper *h, Value v)
+{
+    if (fabs(h->low) > INT32_MAX || fabs(h->high) > INT32_MAX)
+        return v;
+    v.bounded = true;
+    v.lo = h->low_open ? (int64_t)floor(h->low) + 1 : (int64_t)ceil(h->low);
+    v.hi = h->high_open ? (int64_t)ceil(h->high) - 1 : (int64_t)floor(h->high);
+    return v;
+}
+
 static Value
 read_input(Elab *e, ProgramHyper *h, Value v, const AstType *t, Span span)
 {
@@ -98,8 +110,9 @@ read_input(Elab *e, ProgramHyper *h, Value v, const AstType *t, Span span)
                     elab_value_text(e, v));
     h->has_value = true;
     h->value = v.kind == VAL_int ? (double)v.i : v.r;
-    return elab_entry_input(e, INPUT_hyper, h->input, type_scalar(h->is_int ? DT_i32 : e->real),
-                            VARY_uniform);
+    Value in = elab_entry_input(e, INPUT_hyper, h->input,
+                                type_scalar(h->is_int ? DT_i32 : e->real), VARY_uniform);
+    return h->is_int ? within_range(h, in) : in;
 }
 
 Value

@@ -70,6 +70,17 @@ check_index(Elab *e, Value *v, int64_t dim, Span span)
     return false;
 }
 
+/* A slice, or an index, of an axis of `dim` elements. */
+static bool
+read_axis(Elab *e, const Env *env, const Expr *x, int64_t dim, Axis *ret, Mode mode)
+{
+    *ret = (Axis){.span = x->span};
+    if (x->kind == EXPR_SLICE)
+        return read_slice(e, env, x, dim, ret);
+    ret->index = elab_eval(e, env, x, mode);
+    return check_index(e, &ret->index, dim, x->span);
+}
+
 static bool
 read_axes(Elab *e, const Env *env, Value base, const Expr *x, Axis *axis, Mode mode)
 {
@@ -85,16 +96,11 @@ read_axes(Elab *e, const Env *env, Value base, const Expr *x, Axis *axis, Mode m
         if (i >= x->n_args)
             continue;
         const Arg *a = x->args[i];
-        axis[i].span = a->span;
         if (a->name || a->value->kind == EXPR_PACK) {
             complain(e, elab_index_type, a->span, "a name");
             ok = false;
-        } else if (a->value->kind == EXPR_SLICE) {
-            ok &= read_slice(e, env, a->value, t.dim[i], &axis[i]);
         } else {
-            axis[i].slice = false;
-            axis[i].index = elab_eval(e, env, a->value, mode);
-            ok &= check_index(e, &axis[i].index, t.dim[i], a->span);
+            ok &= read_axis(e, env, a->value, t.dim[i], &axis[i], mode);
         }
     }
     return ok;
@@ -217,46 +223,118 @@ elab_index_value(Elab *e, Value base, uint32_t n, const Value *index, Span span)
     return pick(e, base, axis, span);
 }
 
-/* x with x[i0, i1, ...] = v, all of x being new: what an array that others may still read
- * becomes. */
+/* ---- assignment ---- */
+
+static bool
+is_whole(const Axis *a, uint32_t dim)
+{
+    return a->slice && a->size == dim;
+}
+
+/* How many axes at the front have indices, if all after them are whole; else -1. */
+static int
+leading_indices(Type t, const Axis *axis)
+{
+    int n = 0;
+
+    while (n < t.rank && !axis[n].slice)
+        n++;
+    for (int i = n; i < t.rank; i++)
+        if (!is_whole(&axis[i], t.dim[i]))
+            return -1;
+    return n;
+}
+
+/* Where axis i of an array of type t is one of those meant; NO_REF: everywhere. */
+static Ref
+meant(Elab *e, Type t, const Axis *axis, unsigned i)
+{
+    Builder *b = &e->frame->b;
+    Ref at = NO_REF, end;
+
+    if (is_whole(&axis[i], t.dim[i]))
+        return NO_REF;
+    Ref iota = ir_iota(b, type_with(t, DT_i32), i);
+    if (!axis[i].slice)
+        return ir_eq(b, iota, elab_ref_of(e, axis[i].index, DT_i32));
+    if (axis[i].from > 0)
+        at = ir_ge(b, iota, ir_number(b, DT_i32, (double)axis[i].from));
+    if (axis[i].from + axis[i].size == t.dim[i])
+        return at;
+    end = ir_lt(b, iota, ir_number(b, DT_i32, (double)(axis[i].from + axis[i].size)));
+    return at.id ? ir_and(b, at, end) : end;
+}
+
+/* v, which has the slices' sizes, brought to its place in an array of type t. */
+static Ref
+spread(Elab *e, Ref v, Type t, const Axis *axis)
+{
+    Type small = t, wide = t;
+    int64_t low_stride[2 * MAX_RANK];
+    bool whole = true;
+
+    for (unsigned i = 0; i < t.rank; i++) {
+        small.dim[i] = axis[i].slice ? (uint32_t)axis[i].size : 1;
+        wide.dim[i] = axis[i].slice ? t.dim[i] : 1;
+        low_stride[2 * i] = axis[i].slice ? axis[i].from : 0;
+        low_stride[2 * i + 1] = 1;
+        whole &= small.dim[i] == wide.dim[i];
+    }
+    v = ir_reshape(&e->frame->b, v, small);
+    v = whole ? v : ir_pad(&e->frame->b, v, wide, low_stride);
+    return ir_broadcast_to(&e->frame->b, v, t);
+}
+
+/* x with x[...] = v, all of x being new: what an array that others may still read becomes. */
 static Value
-choose_elements(Elab *e, Ref x, Ref v, uint32_t n, const Value *index)
+choose_elements(Elab *e, Ref x, Ref v, const Axis *axis)
 {
     Builder *b = &e->frame->b;
     Type t = ir_type(b->function, x);
     Ref here = NO_REF;
 
-    for (uint32_t i = 0; i < n; i++) {
-        Ref at =
-            ir_eq(b, ir_iota(b, type_with(t, DT_i32), i), elab_ref_of(e, index[i], DT_i32));
-        here = here.id ? ir_and(b, here, at) : at;
+    for (unsigned i = 0; i < t.rank; i++) {
+        Ref at = meant(e, t, axis, i);
+        here = here.id && at.id ? ir_and(b, here, at) : at.id ? at : here;
     }
-    Ref all = ir_broadcast_to(b, v, t);
-    return elab_value_ref(e, ir_select(b, here, all, x));
+    Ref all = leading_indices(t, axis) >= 0 ? ir_broadcast_to(b, v, t) : spread(e, v, t, axis);
+    return elab_value_ref(e, here.id ? ir_select(b, here, all, x) : all);
+}
+
+static bool
+read_target(Elab *e, const Env *env, Type t, uint32_t n, const Expr *const *index, Axis *axis,
+            Type *ret_part)
+{
+    bool ok = true;
+
+    *ret_part = type_scalar((DType)t.dtype);
+    for (uint32_t i = 0; i < t.rank; i++) {
+        axis[i] = (Axis){.slice = true, .size = t.dim[i]};
+        if (i < n && !read_axis(e, env, index[i], t.dim[i], &axis[i], MODE_term))
+            return false;
+        if (axis[i].slice) {
+            ret_part->dim[ret_part->rank++] = (uint32_t)axis[i].size;
+        } else if (elab_value_type(e, axis[i].index).rank) {
+            complain(e, unsupported, axis[i].span, "assigning to an array of indices");
+            ok = false;
+        }
+    }
+    return ok;
 }
 
 Value
-elab_assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *given, Value v,
-                  Span span, bool *ret_owned)
+elab_assign_index(Elab *e, const Env *env, Value base, bool owned, uint32_t n,
+                  const Expr *const *index, Value v, Span span, bool *ret_owned)
 {
     Type t = elab_value_type(e, base), part;
-    Value index[MAX_RANK];
+    Axis axis[MAX_RANK];
     Ref at[MAX_RANK];
     bool safe = true;
 
     *ret_owned = false;
     if (n > t.rank)
         return FAIL(e, elab_index_count, span, elab_value_text(e, base), n);
-    for (uint32_t i = 0; i < n; i++) {
-        index[i] = given[i];
-        if (!check_index(e, &index[i], t.dim[i], span))
-            return POISON;
-        if (elab_value_type(e, index[i]).rank)
-            return FAIL(e, unsupported, span, "assigning to an array of indices");
-        safe &= in_range(index[i], t.dim[i]);
-    }
-    part = type_drop(t, n);
-    if (elab_is_poison(v))
+    if (!read_target(e, env, t, n, index, axis, &part) || elab_is_poison(v))
         return POISON;
     if (!elab_is_number(v) ||
         (part.dtype != DT_f32 && part.dtype != DT_f64 &&
@@ -266,10 +344,15 @@ elab_assign_index(Elab *e, Value base, bool owned, uint32_t n, const Value *give
         return FAIL(e, elab_assign_type, span, elab_type_text(e, part), elab_value_text(e, v));
     e->frame->b.span = span;
     Ref x = elab_ref_of(e, base, DT_none), r = elab_ref_of(e, v, (DType)part.dtype);
-    if (!owned)
-        return choose_elements(e, x, r, n, index);
-    for (uint32_t i = 0; i < n; i++)
-        at[i] = elab_ref_of(e, index[i], DT_i32);
+    int leading = leading_indices(t, axis);
+    if (!owned || leading < 0)
+        return choose_elements(e, x, r, axis);
+    for (int i = 0; i < leading; i++) {
+        safe &= in_range(axis[i].index, t.dim[i]);
+        at[i] = elab_ref_of(e, axis[i].index, DT_i32);
+    }
     *ret_owned = true;
-    return elab_value_ref(e, ir_update(&e->frame->b, x, r, n, at, safe, false));
+    if (leading == 0)
+        return elab_value_ref(e, r);
+    return elab_value_ref(e, ir_update(&e->frame->b, x, r, (uint32_t)leading, at, safe, false));
 }

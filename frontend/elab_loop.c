@@ -320,7 +320,135 @@ fold_turns(Elab *e, const Env *env, FoldKind kind, const Expr *x, Mode mode, Val
     return elab_unflatten(e, v, leaf, &k);
 }
 
-/* How many turns there are, where that depends on outer indices. */
+/* ---- folds whose bounds the run gives ---- */
+
+/* Does x index something by one of the first n indices? */
+static bool
+looks_up(const Expr *x, Gen *const *gens, uint32_t n, bool inside)
+{
+    if (!x)
+        return false;
+    for (uint32_t i = 0; inside && x->kind == EXPR_NAME && i < n; i++)
+        if (gens[i]->name == x->name)
+            return true;
+    for (uint32_t i = 0; i < x->n_args; i++)
+        if (looks_up(x->args[i]->value, gens, n, inside || x->kind == EXPR_INDEX))
+            return true;
+    return looks_up(x->left, gens, n, inside) || looks_up(x->right, gens, n, inside);
+}
+
+static bool
+is_open(Elab *e, const Env *env, const Expr *x)
+{
+    Value v = elab_eval(e, env, x, MODE_term);
+    return v.kind == VAL_ref && !v.bounded && elab_is_scalar(e, v) &&
+           elab_value_type(e, v).dtype == DT_i32;
+}
+
+/* Is there a bound of which nothing is known before the run?  Each index stands for itself by
+ * one of its values. */
+static bool
+has_open_bound(Elab *e, const Env *env, const Expr *x)
+{
+    Env inner = *env;
+    unsigned errors = e->diags->errors;
+    bool open = false;
+
+    for (uint32_t i = 0; i < x->n_gens && !open && e->diags->errors == errors; i++) {
+        const Gen *g = x->gens[i];
+        open = looks_up(g->lo, x->gens, i, false) || looks_up(g->hi, x->gens, i, false) ||
+               is_open(e, &inner, g->lo) || is_open(e, &inner, g->hi);
+        elab_bind(e, &inner, g->name, elab_value_int(0), g->name_span);
+    }
+    return open;
+}
+
+static Value combine(Elab *e, FoldKind kind, Value a, Value b, Mode mode, Span span);
+
+/* Ends a turn that gives `v`: adds it to what the loop carries, whose types are known by now.
+ */
+static bool
+carry_on(Elab *e, FoldKind kind, Value v, Mode mode, const Expr *x, Ref *ret_init, uint32_t *n)
+{
+    Builder *b = &e->frame->b;
+    Value leaf[MAX_LEAVES];
+    Ref next[MAX_LEAVES];
+    bool sums = kind == FOLD_sum || kind == FOLD_prod;
+
+    *n = 0;
+    if (elab_is_poison(v) || !elab_flatten(e, v, leaf, n, MAX_LEAVES) ||
+        !foldable(e, kind, leaf, *n, x->body->span)) {
+        if (!elab_is_poison(v) && *n == 0)
+            complain(e, elab_element, x->body->span, elab_value_text(e, v));
+        return false;
+    }
+    for (uint32_t i = 0; i < *n; i++) {
+        Type t = elab_value_type(e, leaf[i]);
+        if (mode == MODE_wide && sums && dtype_is_float((DType)t.dtype))
+            t = type_with(t, DT_f64);
+        Value so_far = {.kind = VAL_ref, .ref = ir_param(b, t), .frame = e->frame};
+        Value own = elab_value_ref(e, elab_ref_of(e, leaf[i], (DType)t.dtype));
+        next[i] =
+            elab_ref_of(e, combine(e, kind, so_far, own, MODE_step, x->span), (DType)t.dtype);
+    }
+    ir_yield(b, *n, next);
+    RegionId here = b->region;
+    b->region = b->function->region[here].parent;
+    for (uint32_t i = 0; i < *n; i++)
+        ret_init[i] = elab_ref_of(e, identity(e, kind, ir_type(b->function, next[i])), DT_none);
+    b->region = here;
+    return true;
+}
+
+/* Turn by turn, from index k on. */
+static Value
+fold_in_order(Elab *e, const Env *env, FoldKind kind, const Expr *x, uint32_t k, Mode mode)
+{
+    Builder *b = &e->frame->b;
+    const Gen *g = x->gens[k];
+    const Expr *end[2] = {g->lo, g->hi};
+    Value bounds[2], leaf[MAX_LEAVES];
+    Env inner = *env;
+    Ref init[MAX_LEAVES];
+    uint32_t n = 0, j = 0, extent = 0;
+    Nest nest;
+
+    for (int i = 0; i < 2; i++) {
+        bounds[i] = elab_eval(e, env, end[i], MODE_term);
+        if (elab_is_poison(bounds[i]))
+            return POISON;
+        if (!elab_is_scalar(e, bounds[i]) || elab_value_type(e, bounds[i]).dtype != DT_i32)
+            return FAIL(e, elab_bound_type, end[i]->span, elab_value_text(e, bounds[i]));
+    }
+    Ref from = elab_ref_of(e, bounds[0], DT_i32), to = elab_ref_of(e, bounds[1], DT_i32);
+    RegionId body = region_begin(b);
+    Ref i = ir_param(b, type_scalar(DT_i32));
+    Ref turn = ir_is_number(b->function, from, 0) ? i : ir_sub(b, i, from);
+    elab_nest_enter(e, &nest, 1, &turn, &extent);
+    elab_bind(e, &inner, g->name, elab_value_ref(e, i), g->name_span);
+    Value v = k + 1 < x->n_gens ? fold_in_order(e, &inner, kind, x, k + 1, mode)
+                                : run_turn(e, &inner, x, elab_arg_mode(mode));
+    elab_nest_leave(e);
+    b->span = x->span;
+    bool ok = carry_on(e, kind, v, mode, x, init, &n);
+    region_end(b);
+    if (!ok)
+        return POISON;
+    Ref node = ir_for(b, from, to, n, init, body, -1);
+    for (uint32_t r = 0; r < n; r++)
+        leaf[r] = elab_value_ref(e, ir_get(b, node, r));
+    return elab_unflatten(e, v, leaf, &j);
+}
+
+static Value
+fold(Elab *e, const Env *env, FoldKind kind, const Expr *x, Mode mode, Value *ret_count)
+{
+    *ret_count = NO_VALUE;
+    return has_open_bound(e, env, x) ? fold_in_order(e, env, kind, x, 0, mode)
+                                     : fold_turns(e, env, kind, x, mode, ret_count);
+}
+
+/* How many turns there are, where that depends on outer indices or on the run. */
 static Value
 count_turns(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
@@ -330,7 +458,7 @@ count_turns(Elab *e, const Env *env, const Expr *x, Mode mode)
     Value ignore;
 
     count.body = &body;
-    return fold_turns(e, env, FOLD_sum, &count, mode, &ignore);
+    return fold(e, env, FOLD_sum, &count, mode, &ignore);
 }
 
 static Value
@@ -368,7 +496,7 @@ elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
 
     if (elab_uses_list(e, env, x->body))
         return unrolled_reduction(e, env, kind, mean, x, mode);
-    Value v = fold_turns(e, env, kind, x, mode, &count);
+    Value v = fold(e, env, kind, x, mode, &count);
     if (!mean || elab_is_poison(v))
         return v;
     if (count.kind == VAL_none)

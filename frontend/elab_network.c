@@ -97,6 +97,92 @@ elab_bind_layer(Elab *e, Env *env, const Stmt *s)
     elab_bind(e, env, s->name, v, s->name_span);
 }
 
+/* ---- members, from outside ---- */
+
+static void
+bind_unknown(Elab *e, Env *env, const Pattern *p)
+{
+    if (p->name)
+        elab_bind(e, env, p->name, NO_VALUE, p->span);
+    for (uint32_t i = 0; !p->name && i < p->n_fields; i++)
+        bind_unknown(e, env, p->fields[i]);
+}
+
+static void
+bind_known_arguments(Elab *e, Env *env, FnVal *fn)
+{
+    for (uint32_t i = 0; i < fn->decl->n_params; i++) {
+        const Param *p = fn->decl->params[i];
+        Value v = NO_VALUE;
+        for (uint32_t k = 0; k < fn->n_bound; k++)
+            v = strcmp(fn->bound[k].name, p->name) == 0 ? fn->bound[k].value : v;
+        if (v.kind == VAL_none)
+            v = elab_default_value(e, env, fn, p);
+        if (v.kind != VAL_none)
+            v = elab_coerce(e, env, v, p->type, p->span,
+                            arena_printf(e->arena, "'%s' of '%s'", p->name, fn->decl->name));
+        elab_bind(e, env, p->name, v, p->name_span);
+    }
+}
+
+/* Binds what a network's body declares.  What its statements compute needs a call. */
+static void
+bind_members(Elab *e, Env *env, const Body *body)
+{
+    for (uint32_t i = 0; i < body->n_stmts; i++) {
+        const Stmt *s = body->stmts[i];
+        if (s->kind == STMT_PARAM || s->kind == STMT_LAYER || s->kind == STMT_CONST ||
+            s->kind == STMT_DECL)
+            elab_run_stmts(e, env, &body->stmts[i], 1);
+        for (uint32_t k = 0; k < s->n_patterns; k++)
+            bind_unknown(e, env, s->patterns[k]);
+    }
+}
+
+static Value
+no_member(Elab *e, const FnVal *fn, const Env *env, const Binding *end, const Expr *x)
+{
+    const char *name[64], *near;
+    size_t n = 0;
+
+    for (const Binding *b = env->local; b && b != end && n < 64; b = b->next)
+        if (b->value.kind != VAL_none)
+            name[n++] = b->name;
+    near = near_miss(x->name, name, n);
+    Diag *d = complain(e, elab_no_member, x->at, arena_printf(e->arena, "'%s'", fn->decl->name),
+                       x->name);
+    if (near)
+        diag_help(e->diags, d, "did you mean '%s'?", near);
+    else
+        diag_help(e->diags, d, "members are what a 'param', 'layer', 'const' or 'fn' declares");
+    return POISON;
+}
+
+Value
+elab_network_member(Elab *e, FnVal *fn, const Expr *x)
+{
+    Env env = fn->env;
+    const Activation *back = e->act;
+    Value v = POISON;
+
+    if (!elab_push_depth(e, x->span))
+        return POISON;
+    env.act = elab_enter_text(e, fn->decl, back, x->span);
+    env.path = fn->path ? fn->path : fn->decl->name;
+    env.reports = NULL;
+    env.ret_mode = env.let_mode = MODE_term;
+    elab_bind_statics(e, fn, &env);
+    bind_known_arguments(e, &env, fn);
+    const Binding *end = env.local, *b;
+    bind_members(e, &env, fn->decl->body);
+    for (b = env.local; b != end && b->name != x->name; b = b->next)
+        ;
+    v = b != end && b->value.kind != VAL_none ? b->value : no_member(e, fn, &env, end, x);
+    e->act = back;
+    e->depth--;
+    return v;
+}
+
 Value
 elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type t, Span span)
 {

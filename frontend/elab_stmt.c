@@ -195,16 +195,22 @@ assignable(Elab *e, Value old, Value v, Span span)
 
 enum { MAX_INDICES = 64 };
 
-/* x[i][j, k] = v is x[i, j, k] = v. */
+/* x[i][j, k] = v is x[i, j, k] = v.  An index of a slice would be one of another axis: `slice`
+ * is the slice behind which more indices come, or NULL. */
 static const Expr *
-target_base(const Expr *x, const Expr **index, uint32_t *n)
+target_base(const Expr *x, const Expr **index, uint32_t *n, const Expr **slice)
 {
     const Expr *level[MAX_INDICES];
     uint32_t depth = 0;
 
     *n = 0;
-    for (; x->kind == EXPR_INDEX && depth < MAX_INDICES; x = x->left)
+    *slice = NULL;
+    for (; x->kind == EXPR_INDEX && depth < MAX_INDICES; x = x->left) {
+        for (uint32_t i = 0; depth > 0 && i < x->n_args; i++)
+            if (x->args[i]->value->kind == EXPR_SLICE)
+                *slice = x->args[i]->value;
         level[depth++] = x;
+    }
     while (depth-- > 0)
         for (uint32_t i = 0; i < level[depth]->n_args && *n < MAX_INDICES; i++)
             index[(*n)++] = level[depth]->args[i]->value;
@@ -214,10 +220,9 @@ target_base(const Expr *x, const Expr **index, uint32_t *n)
 static void
 assign_element(Elab *e, Env *env, const Expr *x, Value v)
 {
-    const Expr *index[MAX_INDICES];
-    Value at[MAX_INDICES];
+    const Expr *index[MAX_INDICES], *slice;
     uint32_t n;
-    const Expr *base = target_base(x, index, &n);
+    const Expr *base = target_base(x, index, &n, &slice);
     RegionId region = e->frame->b.region;
     bool owned;
 
@@ -225,24 +230,20 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
         complain(e, unsupported, x->span, "assigning here");
         return;
     }
+    if (slice) {
+        complain(e, unsupported, slice->span, "assigning to an index of a slice");
+        return;
+    }
     const Binding *b = target_slot(e, env, base);
     if (!b)
         return;
-    for (uint32_t i = 0; i < n; i++) {
-        if (index[i]->kind == EXPR_SLICE) {
-            complain(e, unsupported, index[i]->span, "assigning to a slice");
-            return;
-        }
-        at[i] = elab_eval(e, env, index[i], MODE_term);
-    }
-    b = elab_find_local(env, base->name);
     if (!elab_is_number(b->value)) {
         if (!elab_is_poison(b->value))
             complain(e, elab_not_indexable, base->span, elab_value_text(e, b->value));
         return;
     }
-    Value r = elab_assign_index(e, b->value, b->owned_region == region + 1, n, at, v, x->span,
-                                &owned);
+    Value r = elab_assign_index(e, env, b->value, b->owned_region == region + 1, n, index, v,
+                                x->span, &owned);
     elab_push_slot(e, env, b, r, owned ? region + 1 : 0);
 }
 
