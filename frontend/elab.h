@@ -281,6 +281,7 @@ struct Elab {
     ProgramData *given;
     size_t n_given, cap_given;
     struct {
+        const char *batch_size, *batch_index, *training;
         const char *t, *n_steps, *n_warmup, *warming_up, *inf, *pi, *underscore, *real, *int_,
             *bool_, *transpose;
     } word;
@@ -355,6 +356,8 @@ void elab_load_all_std(Elab *e);
  * and the whole library. */
 File *elab_options_file(Elab *e);
 Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
+/* Says so if `name` means nothing there. */
+void elab_check_name(Elab *e, const Env *env, const char *name, Span span);
 const char *elab_near_name(Elab *e, const Env *env, const char *name);
 void elab_bind(Elab *e, Env *env, const char *name, Value v, Span span);
 void elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span);
@@ -438,7 +441,10 @@ bool elab_uses_list(Elab *e, const Env *env, const Body *body);
 /* Interval of an int expression over the names in env; false if unknown. */
 bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
-/* ---- builtins (elab_builtin.c) ---- */
+/* Says which names of a declaration mean nothing, without elaborating it (elab_names.c). */
+void elab_check_names(Elab *e, File *file, const Decl *d);
+
+/* ---- builtins (elab_builtin.c, elab_array.c) ---- */
 
 typedef Value BuiltinFn(Elab *e, const Env *env, const struct Builtin *b, FnVal *fn,
                         const Call *call, Mode mode);

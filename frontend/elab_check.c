@@ -148,6 +148,20 @@ is_checked(const Decl *d)
            d->kind == DECL_SAMPLER;
 }
 
+static void
+check_one(Elab *e, File *file, const Decl *d)
+{
+    for (uint32_t t = 0; is_checked(d) && t < TRIES; t++) {
+        check_decl(e, file, d, t);
+        if (!e->gave_up)
+            break;
+    }
+    if (d->kind == DECL_LOSS || d->kind == DECL_OPTIMIZER || d->kind == DECL_DATASET)
+        elab_check_names(e, file, d);
+    if (d->kind == DECL_CONST)
+        elab_decl_value(e, file, d);
+}
+
 bool
 program_check(const ElabRequest *request)
 {
@@ -161,16 +175,12 @@ program_check(const ElabRequest *request)
     File *f = e->main;
     for (size_t k = 0; k < (f ? 1 : e->n_files); k++) {
         File *file = f ? f : e->file[k];
-        for (uint32_t i = 0; i < file->n_decls; i++) {
-            const Decl *d = file->decl[i].decl;
-            for (uint32_t t = 0; is_checked(d) && t < TRIES; t++) {
-                check_decl(e, file, d, t);
-                if (!e->gave_up)
-                    break;
-            }
-            if (d->kind == DECL_CONST)
-                elab_decl_value(e, file, d);
-        }
+        for (uint32_t i = 0; i < file->n_decls; i++)
+            check_one(e, file, file->decl[i].decl);
+        for (uint32_t i = 0; file->ast && i < file->ast->n_decls; i++)
+            if (file->ast->decls[i]->kind == DECL_TRAIN ||
+                file->ast->decls[i]->kind == DECL_SAMPLE)
+                elab_check_names(e, file, file->ast->decls[i]);
     }
     return e->diags->errors == 0;
 }

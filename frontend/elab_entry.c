@@ -30,6 +30,9 @@ elab_new(const ElabRequest *request, Program *program)
     e->word.real = intern_str(in, "real");
     e->word.int_ = intern_str(in, "int");
     e->word.bool_ = intern_str(in, "bool");
+    e->word.batch_size = intern_str(in, "batch_size");
+    e->word.batch_index = intern_str(in, "batch_index");
+    e->word.training = intern_str(in, "training");
     e->word.transpose = intern_str(in, "T");
     return e;
 }

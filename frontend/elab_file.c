@@ -573,6 +573,15 @@ elab_lookup(Elab *e, const Env *env, const char *name, Span span)
     return unknown_name(e, env, name, span);
 }
 
+void
+elab_check_name(Elab *e, const Env *env, const char *name, Span span)
+{
+    if (!search(e, env, name) && !declaring_file(e, env->file, name) &&
+        !(env->file && names_dim(env->file, name)) && !elab_find_builtin(name) &&
+        name != e->word.inf && name != e->word.pi)
+        unknown_name(e, env, name, span);
+}
+
 /* ---- binding ---- */
 
 void
