@@ -206,7 +206,10 @@ elab_call_pad(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *
             return FAIL(e, elab_not_static, call->arg_span[k], "how much 'pad' adds",
                         elab_value_text(e, call->arg[k]));
         around[i] = call->arg[k].i;
-        if (around[i] < 0 || around[i] > (int64_t)IR_MAX_ELEMENTS)
+        if (around[i] > (int64_t)IR_MAX_ELEMENTS)
+            return FAIL(e, elab_too_large, call->arg_span[k],
+                        elab_expr_text(e, call->arg_span[k]));
+        if (around[i] < 0)
             return FAIL(e, elab_argument, call->arg_span[k], b->name, "sizes of at least 0",
                         elab_expr_text(e, call->arg_span[k]));
     }
