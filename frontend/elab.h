@@ -250,7 +250,7 @@ struct Elab {
     DType real;
     uint64_t work;
     unsigned depth;
-    bool stopped;          /* a limit was reached: nothing more is elaborated */
+    bool stopped; /* a limit was reached, or a requirement failed: nothing more is elaborated */
     bool checking;         /* program_check: sizes are guesses */
     bool gave_up;          /* ... and a `require` did not hold */
     bool reads_t;          /* set when `t` is read */

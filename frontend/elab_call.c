@@ -239,6 +239,10 @@ finish_result(Elab *e, const Env *env, const Decl *d, Value v, bool lifted, Mode
     const char *what = arena_printf(e->arena, "the result of '%s'", d->name);
     Span span = d->body->value ? d->body->value->span : d->name_span;
 
+    if (e->stopped)
+        return POISON;
+    if (d->derivative)
+        return FAIL(e, unsupported, d->derivative->span, "a derivative of one's own");
     if (v.kind == VAL_none)
         return FAIL(e, elab_no_return, d->name_span, d->name);
     if (d->result && !(lifted && elab_is_number(v)))

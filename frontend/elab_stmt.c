@@ -395,8 +395,9 @@ run_require(Elab *e, const Env *env, const Stmt *s)
                  elab_value_text(e, c));
         return;
     }
+    e->stopped = true; /* what follows relies on the condition */
     if (e->checking) {
-        e->gave_up = e->stopped = true;
+        e->gave_up = true;
         return;
     }
     Diag *d = complain(e, elab_require, s->value->span, s->text);
