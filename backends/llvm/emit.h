@@ -150,6 +150,12 @@ LLVMValueRef zero_of(Emit *e, DType d, bool chain);
 LLVMValueRef splat(Emit *e, LLVMValueRef x, unsigned n);
 LLVMValueRef intrinsic(Emit *e, const char *name, LLVMTypeRef over, unsigned n,
                        LLVMValueRef *arg);
+LLVMValueRef some_lanes(Emit *e, LLVMValueRef x, unsigned first, unsigned n);
+LLVMValueRef join_lanes(Emit *e, LLVMValueRef x, LLVMValueRef y, unsigned n);
+/* x, a vector of i64 of which LLVM knows nothing and all bits count.  Were the upper half of a
+ * factor known to be 0, or that of a product not used, LLVM would leave out the mask of the
+ * factor, and so miss that a product of 32 bits by 32 will do, for a much slower one. */
+LLVMValueRef opaque(Emit *e, LLVMValueRef x);
 LLVMValueRef memo_find(Emit *e, MemoKey key);
 LLVMValueRef memo_keep(Emit *e, MemoKey key, LLVMValueRef v);
 size_t memo_open(Emit *e);

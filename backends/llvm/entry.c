@@ -185,8 +185,8 @@ even_or_odd(Emit *e, LLVMValueRef chain, unsigned first)
     for (unsigned i = 0; i < e->lanes / 2; i++)
         each[i] = int64_of(e, 2 * i + first);
     low = LLVMBuildAnd(e->b, chain, int64_of(e, UINT32_MAX), "");
-    return LLVMBuildAdd(e->b, splat(e, low, e->lanes / 2), LLVMConstVector(each, e->lanes / 2),
-                        "");
+    low = splat(e, low, e->lanes / 2);
+    return opaque(e, LLVMBuildAdd(e->b, low, LLVMConstVector(each, e->lanes / 2), ""));
 }
 
 static void

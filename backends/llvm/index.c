@@ -164,6 +164,24 @@ product(Emit *e, Index x, Index y, Index *ret)
     return true;
 }
 
+/* a & mask, the mask positive and one less than a power of two, or minus such a power. */
+static bool
+masked(Emit *e, Index a, int64_t mask, Index *ret)
+{
+    int64_t by = mask < 0 ? -mask : mask + 1, residue;
+
+    if (by & (by - 1))
+        return false;
+    if (mask > 0) {
+        *ret = remainder_of(e, a, by);
+        return true;
+    }
+    if (!index_residue(a, by, &residue))
+        return false;
+    *ret = index_add(e, a, index_constant(-residue));
+    return true;
+}
+
 static bool
 is_constant(Index x)
 {
@@ -199,10 +217,7 @@ fold_index(Emit *e, Op op, Index x, Index y, Index *ret)
             *ret = remainder_of(e, x, y.offset);
         return positive;
     case OP_and:
-        if (!positive || (y.offset & (y.offset + 1)))
-            return false;
-        *ret = remainder_of(e, x, y.offset + 1);
-        return true;
+        return (positive || (is_constant(y) && y.offset < 0)) && masked(e, x, y.offset, ret);
     case OP_min:
     case OP_max:
         if (x.high <= y.low)

@@ -3,8 +3,9 @@
  * random.c -- the words of Philox4x32-10
  *
  * A counter word is kept in 64 bits, of which the lower 32 count, so that a round is two
- * multiplications and no shuffles; the even chains of a vector and the odd ones are worked on
- * apart and merged at the end.  Words that are the same for all chains stay scalar: of the 20
+ * multiplications; the even chains of a vector and the odd ones are worked on apart and merged
+ * at the end.  The upper half of a product is taken by a shuffle, which does not wait for the
+ * port that multiplies.  Words that are the same for all chains stay scalar: of the 20
  * multiplications of a block 16 are on vectors.
  */
 #include <assert.h>
@@ -40,11 +41,16 @@ multiply_word(Emit *e, LLVMValueRef x, uint32_t by)
 }
 
 static Half
-multiply(Emit *e, const Half *x, uint32_t by)
+multiply(Emit *e, const Half *x, uint32_t by, bool last)
 {
-    if (x->u)
-        return (Half){.u = multiply_word(e, x->u, by)};
-    return (Half){.part = {multiply_word(e, x->part[0], by), multiply_word(e, x->part[1], by)}};
+    Half r = {.u = x->u ? multiply_word(e, x->u, by) : NULL};
+
+    for (int i = 0; i < 2 && !x->u; i++) {
+        r.part[i] = multiply_word(e, x->part[i], by);
+        if (last) /* of some of them half is not used */
+            r.part[i] = opaque(e, r.part[i]);
+    }
+    return r;
 }
 
 /* The key in both halves of each element: the upper one does not count. */
@@ -58,10 +64,27 @@ key_vector(Emit *e, LLVMValueRef key)
     return v ? v : memo_keep(e, k, LLVMBuildBitCast(e->b, splat(e, key, e->lanes), t, ""));
 }
 
+/* The upper half of each element, above it anything. */
+static LLVMValueRef
+upper_half(Emit *e, LLVMValueRef x)
+{
+    LLVMTypeRef t = LLVMTypeOf(x), words = LLVMVectorType(e->i32, e->lanes);
+    LLVMValueRef mask[EBM_BLOCK];
+
+    if (LLVMGetTypeKind(t) != LLVMVectorTypeKind)
+        return LLVMBuildLShr(e->b, x, int64_of(e, 32), "");
+    for (unsigned i = 0; i < e->lanes; i++)
+        mask[i] = int32_of(e, i | 1);
+    x = LLVMBuildBitCast(e->b, x, words, "");
+    x = LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(words), LLVMConstVector(mask, e->lanes),
+                               "");
+    return LLVMBuildBitCast(e->b, x, t, "");
+}
+
 static LLVMValueRef
 mix_word(Emit *e, LLVMValueRef product, LLVMValueRef word, LLVMValueRef key)
 {
-    LLVMValueRef high = LLVMBuildLShr(e->b, product, like_half(e, product, 32), "");
+    LLVMValueRef high = upper_half(e, product);
 
     return LLVMBuildXor(e->b, LLVMBuildXor(e->b, high, word, ""), key, "");
 }
@@ -84,7 +107,8 @@ static void
 rounds(Emit *e, Half c[4])
 {
     for (int r = 0; r < EBM_PHILOX_ROUNDS; r++) {
-        Half p = multiply(e, &c[0], 0xD2511F53), q = multiply(e, &c[2], 0xCD9E8D57);
+        bool last = r >= EBM_PHILOX_ROUNDS - 2;
+        Half p = multiply(e, &c[0], 0xD2511F53, last), q = multiply(e, &c[2], 0xCD9E8D57, last);
         Half n0 = mix(e, &q, &c[1], e->random.key[r][0]);
         Half n2 = mix(e, &p, &c[3], e->random.key[r][1]);
         c[0] = n0;
@@ -124,7 +148,7 @@ half_lanes(Emit *e, LLVMValueRef x, unsigned first)
     v = LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)),
                                LLVMConstVector(mask, e->lanes / 2), "");
     v = LLVMBuildZExt(e->b, v, LLVMVectorType(e->i64, e->lanes / 2), "");
-    return memo_keep(e, key, v);
+    return memo_keep(e, key, opaque(e, v));
 }
 
 /* iteration * blocks + block by lane. */

@@ -106,6 +106,57 @@ intrinsic(Emit *e, const char *name, LLVMTypeRef over, unsigned n, LLVMValueRef 
     return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(fn), fn, arg, n, "");
 }
 
+static LLVMValueRef
+opaque_register(Emit *e, LLVMValueRef x)
+{
+    static const char *const flag[] = {"nounwind", "willreturn", "memory"}; /* memory: none */
+    LLVMTypeRef t = LLVMTypeOf(x), fn = LLVMFunctionType(t, &t, 1, false);
+    LLVMValueRef as_is =
+        LLVMGetInlineAsm(fn, "", 0, "=v,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    LLVMValueRef call = LLVMBuildCall2(e->b, fn, as_is, &x, 1, "");
+
+    for (int i = 0; i < 3; i++) {
+        unsigned kind = LLVMGetEnumAttributeKindForName(flag[i], strlen(flag[i]));
+        LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex,
+                                 LLVMCreateEnumAttribute(e->context, kind, 0));
+    }
+    return call;
+}
+
+/* Lanes [first, first + n) of x. */
+LLVMValueRef
+some_lanes(Emit *e, LLVMValueRef x, unsigned first, unsigned n)
+{
+    LLVMValueRef lane[2 * EBM_BLOCK];
+
+    for (unsigned i = 0; i < n; i++)
+        lane[i] = int32_of(e, first + i);
+    return LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)),
+                                  LLVMConstVector(lane, n), "");
+}
+
+/* The lanes of x and then those of y, n each. */
+LLVMValueRef
+join_lanes(Emit *e, LLVMValueRef x, LLVMValueRef y, unsigned n)
+{
+    LLVMValueRef lane[2 * EBM_BLOCK];
+
+    for (unsigned i = 0; i < 2 * n; i++)
+        lane[i] = int32_of(e, i);
+    return LLVMBuildShuffleVector(e->b, x, y, LLVMConstVector(lane, 2 * n), "");
+}
+
+LLVMValueRef
+opaque(Emit *e, LLVMValueRef x)
+{
+    unsigned n = LLVMGetVectorSize(LLVMTypeOf(x)), half = n / 2;
+
+    if (n * 8 <= e->register_bytes)
+        return opaque_register(e, x);
+    return join_lanes(e, opaque(e, some_lanes(e, x, 0, half)),
+                      opaque(e, some_lanes(e, x, half, half)), half);
+}
+
 /* ---- memo */
 
 static uint32_t
