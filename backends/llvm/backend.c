@@ -123,7 +123,10 @@ open_emit(Session *s)
     e->manifest = &s->ret->manifest;
     e->registers = wide ? 32 : 16;
     e->register_bytes = wide ? 64 : 32;
-    e->lanes = s->spec->lanes ? s->spec->lanes : EBM_BLOCK;
+    e->lanes = s->spec->lanes && s->spec->lanes < EBM_BLOCK ? s->spec->lanes : EBM_BLOCK;
+    e->pairing = s->spec->lanes > EBM_BLOCK    ? PAIR_always
+                 : s->spec->lanes == 0 && wide ? PAIR_if_it_pays
+                                               : PAIR_never;
     LLVMSetTarget(e->llvm, s->triple);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(s->machine);
     LLVMSetModuleDataLayout(e->llvm, layout);

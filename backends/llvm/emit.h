@@ -31,6 +31,8 @@ typedef struct Place {
 
 typedef struct Frame Frame;
 
+enum { MAX_LANES = 2 * EBM_BLOCK };
+
 /* A scalar: `v`, a vector when `chain`, or made of `index` when needed.  An array: `v` points
  * at its first element, the elements are `row` lanes apart. */
 typedef struct Value {
@@ -39,6 +41,7 @@ typedef struct Value {
     bool known; /* index holds */
     Index index;
     uint32_t row;       /* arrays: 1, lanes, or EBM_BLOCK */
+    LLVMValueRef apart; /* records of two blocks: bytes from one to the other; else NULL */
     uint32_t version;   /* arrays: a number for this content */
     LLVMValueRef root;  /* arrays: the memory that v points into */
     const Frame *owner; /* arrays: nodes of this frame may overwrite it */
@@ -100,6 +103,9 @@ typedef struct Random {
     LLVMValueRef even, odd;                 /* i64 vectors: low words of the lanes' chains */
 } Random;
 
+/* Whether `sample` works on two blocks at once where it can. */
+typedef enum Pairing { PAIR_never, PAIR_if_it_pays, PAIR_always } Pairing;
+
 typedef struct Emit {
     Arena *arena;
     const Module *module;
@@ -109,6 +115,7 @@ typedef struct Emit {
     LLVMBuilderRef b;
     LLVMTypeRef ptr, i1, i8, i32, i64, f32, f64;
     unsigned lanes;
+    Pairing pairing;
     unsigned registers; /* vector registers of the target */
     unsigned register_bytes;
 
@@ -239,6 +246,8 @@ typedef struct LoopPlan {
     bool jam;        /* groups share inner loops */
 } LoopPlan;
 LoopPlan plan_loop(const Emit *e, const Node *loop);
+/* Is the function to work on two blocks at once, as products with uniform matrices do well? */
+bool plan_pairs(const Emit *e);
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 

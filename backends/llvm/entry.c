@@ -2,7 +2,8 @@
  *
  * entry.c -- the entry points around the functions of the program
  *
- * A block of 16 chains is walked in tiles of as many chains as a vector has lanes.  Values
+ * A block of 16 chains is walked in tiles of as many chains as a vector has lanes.  Where the
+ * lanes are 32, blocks go in pairs, and an odd one that is left takes a body of 16.  Values
  * that a chain keeps stand in its record; those that are small are held in registers while
  * the steps go by.  A step's new values replace the old ones only where all are finite.
  */
@@ -56,10 +57,11 @@ add_function(Emit *e, const char *name)
     return fn;
 }
 
-/* Sets the floating-point control word to its default around a call of `body`: rounding to
- * nearest, denormals kept.  A call, so that no arithmetic moves across. */
+/* Calls `pairs`, if there is one, and `body`.  Sets the floating-point control word to its
+ * default around a call of `body`: rounding to nearest, denormals kept.  A call, so that no
+ * arithmetic moves across. */
 static void
-emit_shell(Emit *e, const char *name, LLVMValueRef body)
+emit_shell(Emit *e, const char *name, LLVMValueRef pairs, LLVMValueRef body)
 {
     LLVMValueRef fn = add_function(e, name), launch = LLVMGetParam(fn, 0);
 
@@ -69,6 +71,8 @@ emit_shell(Emit *e, const char *name, LLVMValueRef body)
     intrinsic(e, "llvm.x86.sse.stmxcsr", NULL, 1, &old);
     LLVMBuildStore(e->b, int32_of(e, DEFAULT_MXCSR), own);
     intrinsic(e, "llvm.x86.sse.ldmxcsr", NULL, 1, &own);
+    if (pairs)
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(pairs), pairs, &launch, 1, "");
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(body), body, &launch, 1, "");
     intrinsic(e, "llvm.x86.sse.ldmxcsr", NULL, 1, &old);
     LLVMBuildRetVoid(e->b);
@@ -177,6 +181,9 @@ typedef struct Tile {
     LLVMValueRef lane;  /* i64: first lane within the block */
 } Tile;
 
+/* The launch's blocks, those of them that go in pairs, or the one that may be left. */
+typedef enum TileRange { TILE_all, TILE_pairs, TILE_last } TileRange;
+
 static LLVMValueRef
 even_or_odd(Emit *e, LLVMValueRef chain, unsigned first)
 {
@@ -225,11 +232,17 @@ live_lanes(Emit *e, LLVMValueRef block)
 }
 
 static Tile
-tile_open(Emit *e)
+tile_open(Emit *e, TileRange range)
 {
     LLVMValueRef first = load_field(e, offsetof(EbmLaunch, first_block), e->i64);
     LLVMValueRef last = load_field(e, offsetof(EbmLaunch, last_block), e->i64);
-    Tile t = {.blocks = turns_open(e, first, last, 1, false)};
+
+    if (range != TILE_all) {
+        LLVMValueRef count = LLVMBuildSub(e->b, last, first, "");
+        LLVMValueRef even = LLVMBuildAnd(e->b, count, int64_of(e, ~INT64_C(1)), "");
+        *(range == TILE_pairs ? &last : &first) = LLVMBuildAdd(e->b, first, even, "");
+    }
+    Tile t = {.blocks = turns_open(e, first, last, range == TILE_pairs ? 2 : 1, false)};
 
     t.block = t.blocks.i;
     t.lane = int64_of(e, 0);
@@ -250,6 +263,13 @@ tile_close(Emit *e, Tile *t)
     LLVMBuildRetVoid(e->b);
 }
 
+/* What to add for the second block of a pair, whose records are `bytes` after the first's. */
+static LLVMValueRef
+apart_by(const Emit *e, LLVMValueRef bytes)
+{
+    return e->lanes > EBM_BLOCK ? bytes : NULL;
+}
+
 /* Element [0] of a value in record `block` of an array of records, at this tile's lanes. */
 static Value
 record_value(Emit *e, const Tile *t, LLVMValueRef records, uint64_t bytes, uint64_t offset,
@@ -260,8 +280,12 @@ record_value(Emit *e, const Tile *t, LLVMValueRef records, uint64_t bytes, uint6
     LLVMValueRef p = byte_offset(e, records, at);
 
     p = byte_offset(e, byte_offset(e, p, int64_of(e, (int64_t)offset)), lane);
-    return (Value){
-        .v = p, .root = p, .chain = true, .row = EBM_BLOCK, .version = ++e->versions};
+    return (Value){.v = p,
+                   .root = p,
+                   .chain = true,
+                   .row = EBM_BLOCK,
+                   .apart = apart_by(e, int64_of(e, (int64_t)bytes)),
+                   .version = ++e->versions};
 }
 
 static Type
@@ -325,7 +349,7 @@ kept_open(Emit *e, const Tile *t)
                                    (DType)m->state[s].dtype);
         k.slot[s] = k.record[s];
         k.result[s] = result_named(e->f, m->state[s].name);
-        if (m->state[s].count > LOCAL_ELEMENTS)
+        if (m->state[s].count > LOCAL_ELEMENTS && e->lanes <= EBM_BLOCK)
             continue;
         k.slot[s] = array_new(e, type, true);
         k.slot[s].owner = NULL;
@@ -555,7 +579,21 @@ write_draw(Emit *e, const Tile *t, const Thinning *th, const Kept *k, LLVMValueR
     Value to = {.chain = true, .row = EBM_BLOCK, .version = ++e->versions};
 
     to.v = to.root = byte_offset(e, at, lane);
+    to.apart = apart_by(
+        e, LLVMBuildMul(e->b, th->room, int64_of(e, (int64_t)e->manifest->x_bytes), ""));
     copy_array(e, &to, &k->slot[0], slot_type(x));
+}
+
+static void
+write_report(Emit *e, LLVMValueRef at, LLVMValueRef apart, LLVMValueRef x)
+{
+    LLVMValueRef low = apart ? some_lanes(e, x, 0, EBM_BLOCK) : x;
+
+    LLVMSetAlignment(LLVMBuildStore(e->b, low, at), 8);
+    if (!apart)
+        return;
+    at = byte_offset(e, at, apart);
+    LLVMSetAlignment(LLVMBuildStore(e->b, some_lanes(e, x, EBM_BLOCK, EBM_BLOCK), at), 8);
 }
 
 static void
@@ -563,7 +601,9 @@ write_reports(Emit *e, const Tile *t, const Thinning *th, LLVMValueRef number)
 {
     uint32_t n = e->manifest->n_reports, at = 0;
     LLVMValueRef lane = LLVMBuildMul(e->b, t->lane, int64_of(e, 8), "");
+    LLVMValueRef bytes = int64_of(e, n * EBM_BLOCK * 8);
     LLVMValueRef record = kept_record(e, t, th, th->reports, number, n * EBM_BLOCK * 8);
+    LLVMValueRef apart = apart_by(e, LLVMBuildMul(e->b, th->room, bytes, ""));
 
     for (uint32_t i = 0; i < e->f->region[0].n_yields; i++) {
         Ref y = e->f->region[0].yield[i];
@@ -572,7 +612,7 @@ write_reports(Emit *e, const Tile *t, const Thinning *th, LLVMValueRef number)
         LLVMValueRef x = vector_of(e, value_at(e, y, 0));
         x = convert_to(e, (DType)ir_type(e->f, y).dtype, DT_f64, x);
         LLVMValueRef p = byte_offset(e, record, int64_of(e, at++ * EBM_BLOCK * 8));
-        LLVMSetAlignment(LLVMBuildStore(e->b, x, byte_offset(e, p, lane)), 8);
+        write_report(e, byte_offset(e, p, lane), apart, x);
     }
 }
 
@@ -636,15 +676,15 @@ thin_step(Emit *e, const Tile *t, const Thinning *th, const Kept *k)
 }
 
 static LLVMValueRef
-emit_sample(Emit *e)
+emit_sample(Emit *e, TileRange range)
 {
-    LLVMValueRef body = open_body(e, "sample");
+    LLVMValueRef body = open_body(e, range == TILE_pairs ? "sample_pairs" : "sample");
 
     load_constants(e);
     bind_uniform_inputs(e);
     LLVMValueRef first = load_field(e, offsetof(EbmLaunch, first_step), e->i64);
     LLVMValueRef last = load_field(e, offsetof(EbmLaunch, last_step), e->i64);
-    Tile t = tile_open(e);
+    Tile t = tile_open(e, range);
     Kept k = kept_open(e, &t);
     Thinning th = thinning_open(e);
     Turns steps = turns_open(e, first, last, 1, false);
@@ -673,7 +713,7 @@ emit_start(Emit *e)
     load_constants(e);
     bind_uniform_inputs(e);
     state = load_field(e, offsetof(EbmLaunch, state), e->ptr);
-    Tile t = tile_open(e);
+    Tile t = tile_open(e, TILE_all);
     set_step(e, int64_of(e, 0));
     for (uint32_t i = 0; i < r->n_params; i++)
         if (e->f->input[i].kind == INPUT_x) {
@@ -705,7 +745,7 @@ emit_eval(Emit *e)
     bind_uniform_inputs(e);
     LLVMValueRef points = load_field(e, offsetof(EbmLaunch, points), e->ptr);
     LLVMValueRef values = load_field(e, offsetof(EbmLaunch, values), e->ptr);
-    Tile t = tile_open(e);
+    Tile t = tile_open(e, TILE_all);
     set_step(e, int64_of(e, 0));
     for (uint32_t i = 0; i < r->n_params; i++)
         if (e->f->input[i].kind == INPUT_x) {
@@ -743,14 +783,27 @@ emit_prepare(Emit *e, const Function *const entry[EBM_ENTRY_COUNT], const Analys
     return body;
 }
 
+static void
+emit_entry(Emit *e, EbmEntry which, const Function *f, const Analysis *a)
+{
+    LLVMValueRef pairs = NULL, body;
+
+    set_function(e, f, a);
+    if (which == EBM_ENTRY_sample && plan_pairs(e)) {
+        e->lanes = 2 * EBM_BLOCK;
+        pairs = emit_sample(e, TILE_pairs);
+        e->lanes = EBM_BLOCK;
+        set_function(e, f, a);
+    }
+    body = which == EBM_ENTRY_sample  ? emit_sample(e, pairs ? TILE_last : TILE_all)
+           : which == EBM_ENTRY_start ? emit_start(e)
+                                      : emit_eval(e);
+    emit_shell(e, entry_symbol[which], pairs, body);
+}
+
 void
 emit_entries(Emit *e, const Function *const entry[EBM_ENTRY_COUNT])
 {
-    static LLVMValueRef (*const emit[EBM_ENTRY_COUNT])(Emit * e) = {
-        [EBM_ENTRY_start] = emit_start,
-        [EBM_ENTRY_sample] = emit_sample,
-        [EBM_ENTRY_eval] = emit_eval,
-    };
     Analysis analysis[EBM_ENTRY_COUNT] = {{.variance = NULL}};
 
     for (int i = 0; i < EBM_ENTRY_COUNT; i++) {
@@ -762,8 +815,7 @@ emit_entries(Emit *e, const Function *const entry[EBM_ENTRY_COUNT])
     for (int i = 0; i < EBM_ENTRY_COUNT; i++) {
         if (!entry[i])
             continue;
-        set_function(e, entry[i], &analysis[i]);
-        emit_shell(e, entry_symbol[i], emit[i](e));
+        emit_entry(e, (EbmEntry)i, entry[i], &analysis[i]);
     }
-    emit_shell(e, entry_symbol[EBM_ENTRY_prepare], emit_prepare(e, entry, analysis));
+    emit_shell(e, entry_symbol[EBM_ENTRY_prepare], NULL, emit_prepare(e, entry, analysis));
 }

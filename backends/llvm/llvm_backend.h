@@ -15,7 +15,8 @@
 
 typedef struct KernelSpec {
     const char *cpu; /* "host", or a name as x86-64-v3; NULL is host */
-    unsigned lanes;  /* chains that are worked on together: 4, 8 or 16; 0 is 16, the fastest on
+    unsigned lanes;  /* chains that are worked on together: 4, 8 or 16, or 32, a pair of blocks
+                        where there is one; 0 is 32 where that pays, else 16, the fastest on
                         AVX2 too */
     unsigned level;  /* 0 compiles fast, 1 makes fast code; the results are the same */
     bool want_llvm;  /* also return the LLVM IR after its passes */

@@ -90,7 +90,40 @@ element_address(Emit *e, const Value *array, DType d, Index element)
 static unsigned
 element_align(const Emit *e, const Value *array, DType d)
 {
-    return array->chain ? e->lanes * dtype_size(d) : dtype_size(d);
+    unsigned lanes = array->apart ? EBM_BLOCK : e->lanes;
+
+    return array->chain ? lanes * dtype_size(d) : dtype_size(d);
+}
+
+/* The bits of an element at `at`. */
+static LLVMValueRef
+read_row(Emit *e, const Value *array, DType d, LLVMValueRef at)
+{
+    unsigned align = element_align(e, array, d);
+    LLVMTypeRef scalar = memory_type(e, d, false);
+
+    if (!array->apart)
+        return element_load(e, memory_type(e, d, array->chain), at, align);
+    LLVMTypeRef block = LLVMVectorType(scalar, EBM_BLOCK);
+    LLVMValueRef low = element_load(e, block, at, align);
+    LLVMValueRef high = element_load(e, block, byte_offset(e, at, array->apart), align);
+    return join_lanes(e, low, high, EBM_BLOCK);
+}
+
+static void
+write_row(Emit *e, const Value *array, DType d, LLVMValueRef at, LLVMValueRef x)
+{
+    unsigned align = element_align(e, array, d);
+
+    if (!array->apart) {
+        LLVMSetAlignment(LLVMBuildStore(e->b, x, at), align);
+        return;
+    }
+    LLVMValueRef low = some_lanes(e, x, 0, EBM_BLOCK);
+    LLVMValueRef high = some_lanes(e, x, EBM_BLOCK, EBM_BLOCK);
+    LLVMSetAlignment(LLVMBuildStore(e->b, low, at), align);
+    at = byte_offset(e, at, array->apart);
+    LLVMSetAlignment(LLVMBuildStore(e->b, high, at), align);
 }
 
 static LLVMValueRef
@@ -145,7 +178,7 @@ load_element(Emit *e, const Value *array, DType d, Index element)
     LLVMValueRef v = memo_find(e, key);
     if (!v) {
         LLVMValueRef at = element_address(e, array, d, element);
-        v = element_load(e, memory_type(e, d, array->chain), at, element_align(e, array, d));
+        v = read_row(e, array, d, at);
         if (array->place.kind != PLACE_none && !e->preparing)
             mark_invariant(e, v);
         v = memo_keep(e, key, from_memory(e, d, v));
@@ -159,8 +192,7 @@ store_element(Emit *e, const Value *array, DType d, Index element, const Value *
     LLVMValueRef at = element_address(e, array, d, element);
     LLVMValueRef v = array->chain ? vector_of(e, x) : scalar_of(e, x);
 
-    v = LLVMBuildStore(e->b, to_memory(e, d, array->chain, v), at);
-    LLVMSetAlignment(v, element_align(e, array, d));
+    write_row(e, array, d, at, to_memory(e, d, array->chain, v));
 }
 
 Value
@@ -203,10 +235,8 @@ static Value
 read_fresh(Emit *e, const Value *array, DType d, Index element)
 {
     LLVMValueRef at = element_address(e, array, d, element);
-    LLVMValueRef v =
-        element_load(e, memory_type(e, d, array->chain), at, element_align(e, array, d));
 
-    return (Value){.v = from_memory(e, d, v), .chain = array->chain};
+    return (Value){.v = from_memory(e, d, read_row(e, array, d, at)), .chain = array->chain};
 }
 
 static void
@@ -338,9 +368,10 @@ find_target(Emit *e, Type type, uint32_t n, const Value *const *index, bool trus
 static LLVMValueRef
 lane_addresses(Emit *e, const Value *array, DType d, const Target *t, Index more)
 {
-    LLVMValueRef lane[EBM_BLOCK], x = t->lanes;
+    LLVMValueRef lane[MAX_LANES], x = t->lanes;
     Value start = array_part(e, array, d, index_add(e, t->element, more));
 
+    assert(!array->apart && "records of two blocks are only copied");
     if (array->row > 1) {
         for (unsigned i = 0; i < e->lanes; i++)
             lane[i] = int32_of(e, i);

@@ -69,7 +69,7 @@ static LLVMValueRef
 upper_half(Emit *e, LLVMValueRef x)
 {
     LLVMTypeRef t = LLVMTypeOf(x), words = LLVMVectorType(e->i32, e->lanes);
-    LLVMValueRef mask[EBM_BLOCK];
+    LLVMValueRef mask[MAX_LANES];
 
     if (LLVMGetTypeKind(t) != LLVMVectorTypeKind)
         return LLVMBuildLShr(e->b, x, int64_of(e, 32), "");
@@ -123,7 +123,7 @@ static LLVMValueRef
 merge(Emit *e, const Half *x)
 {
     LLVMTypeRef t = LLVMVectorType(e->i32, e->lanes);
-    LLVMValueRef mask[EBM_BLOCK];
+    LLVMValueRef mask[MAX_LANES];
 
     if (x->u)
         return LLVMBuildTrunc(e->b, x->u, e->i32, "");
@@ -139,7 +139,7 @@ static LLVMValueRef
 half_lanes(Emit *e, LLVMValueRef x, unsigned first)
 {
     MemoKey key = {TAG_half, first, x, NULL, NULL};
-    LLVMValueRef mask[EBM_BLOCK], v = memo_find(e, key);
+    LLVMValueRef mask[MAX_LANES / 2], v = memo_find(e, key);
 
     if (v)
         return v;

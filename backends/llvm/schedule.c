@@ -13,7 +13,8 @@ enum {
     WHOLE_TURNS = 32,
     SMALL_TURNS = 4,
     SMALL_COST = 2048,
-    WORD_COST = 12
+    WORD_COST = 12,
+    PAIR_TURNS = 8
 };
 
 typedef struct Content {
@@ -114,6 +115,55 @@ has_fold(const Node *n)
         if (n->attr.ints[i] != FOLD_store)
             return true;
     return false;
+}
+
+/* A `for` of region r that adds up products with a uniform array, in one vector of 32 bits a
+ * sum. */
+static bool
+is_product(const Emit *e, const Node *n)
+{
+    if (n->op != OP_for || n->n_results != 1 || n->result[0].rank ||
+        n->result[0].dtype != DT_f32)
+        return false;
+    const Region *body = &e->f->region[n->own[0]];
+    bool uniform = false, chain = false;
+    for (size_t i = 0; i < body->n_nodes; i++) {
+        const Node *at = &e->f->node[body->node[i]];
+        if (at->n_regions)
+            return false;
+        if (at->op == OP_at)
+            *(e->variance[at->arg[0].id] == VARY_chain ? &chain : &uniform) = true;
+    }
+    return uniform && chain;
+}
+
+static bool
+has_product(const Emit *e, const Node *loop)
+{
+    const Region *body = &e->f->region[loop->own[0]];
+
+    if (loop->attr.ints[loop->attr.ints[0]] < PAIR_TURNS)
+        return false;
+    for (size_t i = 0; i < body->n_nodes; i++)
+        if (is_product(e, &e->f->node[body->node[i]]))
+            return true;
+    return false;
+}
+
+/* Does some loop of many turns hold a product? */
+static bool
+has_products(const Emit *e)
+{
+    for (uint32_t id = 1; id < e->f->n; id++)
+        if (e->f->node[id].op == OP_loop && has_product(e, &e->f->node[id]))
+            return true;
+    return false;
+}
+
+bool
+plan_pairs(const Emit *e)
+{
+    return e->pairing == PAIR_always || (e->pairing == PAIR_if_it_pays && has_products(e));
 }
 
 LoopPlan

@@ -72,7 +72,7 @@ zero_of(Emit *e, DType d, bool chain)
 static LLVMValueRef
 constant_splat(LLVMValueRef x, unsigned n)
 {
-    LLVMValueRef each[EBM_BLOCK];
+    LLVMValueRef each[MAX_LANES];
 
     for (unsigned i = 0; i < n; i++)
         each[i] = x;
@@ -127,7 +127,7 @@ opaque_register(Emit *e, LLVMValueRef x)
 LLVMValueRef
 some_lanes(Emit *e, LLVMValueRef x, unsigned first, unsigned n)
 {
-    LLVMValueRef lane[2 * EBM_BLOCK];
+    LLVMValueRef lane[MAX_LANES];
 
     for (unsigned i = 0; i < n; i++)
         lane[i] = int32_of(e, first + i);
@@ -139,7 +139,7 @@ some_lanes(Emit *e, LLVMValueRef x, unsigned first, unsigned n)
 LLVMValueRef
 join_lanes(Emit *e, LLVMValueRef x, LLVMValueRef y, unsigned n)
 {
-    LLVMValueRef lane[2 * EBM_BLOCK];
+    LLVMValueRef lane[MAX_LANES];
 
     for (unsigned i = 0; i < 2 * n; i++)
         lane[i] = int32_of(e, i);

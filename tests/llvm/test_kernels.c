@@ -397,12 +397,15 @@ static bool
 check_case(const Case *c, bool all)
 {
     static const KernelSpec specs[] = {
-        {.cpu = "x86-64-v4", .lanes = 16, .level = 1},
+        {.cpu = "x86-64-v4", .lanes = 32, .level = 1},
         {.cpu = "x86-64-v3", .lanes = 8, .level = 1},
         {.cpu = "x86-64-v3", .lanes = 4, .level = 0},
         {.cpu = "x86-64-v3", .lanes = 16, .level = 1},
         {.cpu = "x86-64-v4", .lanes = 8, .level = 0},
         {.cpu = "x86-64-v4", .lanes = 16, .level = 0},
+        {.cpu = "x86-64-v4", .lanes = 16, .level = 1},
+        {.cpu = "x86-64-v3", .lanes = 32, .level = 0},
+        {.cpu = "x86-64-v4", .lanes = 0, .level = 1},
     };
     Expected x = {.status = INTERP_OK};
     bool ok = true,
