@@ -3,7 +3,7 @@
  * entry.c -- the entry points around the functions of the program
  *
  * A block of 16 chains is walked in tiles of as many chains as a vector has lanes.  Where the
- * lanes are 32, blocks go in pairs, and an odd one that is left takes a body of 16.  Values
+ * lanes are 32, blocks go in pairs, and one that is left takes a body of 16.  Values
  * that a chain keeps stand in its record; those that are small are held in registers while
  * the steps go by.  A step's new values replace the old ones only where all are finite.
  */
@@ -181,8 +181,9 @@ typedef struct Tile {
     LLVMValueRef lane;  /* i64: first lane within the block */
 } Tile;
 
-/* The launch's blocks, those of them that go in pairs, or the one that may be left. */
-typedef enum TileRange { TILE_all, TILE_pairs, TILE_last } TileRange;
+/* The launch's blocks, those of them that make pairs, or the others.  The first of a pair is
+ * even, so that the upper half of a chain's number is the same for both. */
+typedef enum TileRange { TILE_all, TILE_pairs, TILE_rest } TileRange;
 
 static LLVMValueRef
 even_or_odd(Emit *e, LLVMValueRef chain, unsigned first)
@@ -231,21 +232,45 @@ live_lanes(Emit *e, LLVMValueRef block)
     return LLVMBuildSelect(e->b, some, left, int64_of(e, EBM_BLOCK), "");
 }
 
+static void
+blocks_open(Emit *e, Tile *t, LLVMValueRef first, LLVMValueRef last, bool pairs)
+{
+    LLVMValueRef one = int64_of(e, 1), even = int64_of(e, ~INT64_C(1));
+
+    if (pairs) {
+        first = LLVMBuildAnd(e->b, LLVMBuildAdd(e->b, first, one, ""), even, "");
+        last = LLVMBuildAnd(e->b, last, even, "");
+    }
+    t->blocks = turns_open(e, first, last, pairs ? 2 : 1, false);
+    t->block = t->blocks.i;
+}
+
+/* The first block if it is odd, the last one if it is even. */
+static void
+rest_open(Emit *e, Tile *t, LLVMValueRef first, LLVMValueRef last)
+{
+    LLVMValueRef one = int64_of(e, 1), zero = int64_of(e, 0);
+    LLVMValueRef before = LLVMBuildAnd(e->b, first, one, "");
+    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntULT, first, last, "");
+    LLVMValueRef n = LLVMBuildAdd(e->b, before, LLVMBuildAnd(e->b, last, one, ""), "");
+
+    n = LLVMBuildSelect(e->b, some, n, zero, "");
+    t->blocks = turns_open(e, zero, n, 1, false);
+    LLVMValueRef is_first = LLVMBuildICmp(e->b, LLVMIntULT, t->blocks.i, before, "");
+    t->block = LLVMBuildSelect(e->b, is_first, first, LLVMBuildSub(e->b, last, one, ""), "");
+}
+
 static Tile
 tile_open(Emit *e, TileRange range)
 {
     LLVMValueRef first = load_field(e, offsetof(EbmLaunch, first_block), e->i64);
     LLVMValueRef last = load_field(e, offsetof(EbmLaunch, last_block), e->i64);
+    Tile t = {.lane = int64_of(e, 0)};
 
-    if (range != TILE_all) {
-        LLVMValueRef count = LLVMBuildSub(e->b, last, first, "");
-        LLVMValueRef even = LLVMBuildAnd(e->b, count, int64_of(e, ~INT64_C(1)), "");
-        *(range == TILE_pairs ? &last : &first) = LLVMBuildAdd(e->b, first, even, "");
-    }
-    Tile t = {.blocks = turns_open(e, first, last, range == TILE_pairs ? 2 : 1, false)};
-
-    t.block = t.blocks.i;
-    t.lane = int64_of(e, 0);
+    if (range == TILE_rest)
+        rest_open(e, &t, first, last);
+    else
+        blocks_open(e, &t, first, last, range == TILE_pairs);
     if (e->lanes < EBM_BLOCK) {
         t.tiles = turns_open(e, int64_of(e, 0), live_lanes(e, t.block), e->lanes, true);
         t.lane = t.tiles.i;
@@ -795,7 +820,7 @@ emit_entry(Emit *e, EbmEntry which, const Function *f, const Analysis *a)
         e->lanes = EBM_BLOCK;
         set_function(e, f, a);
     }
-    body = which == EBM_ENTRY_sample  ? emit_sample(e, pairs ? TILE_last : TILE_all)
+    body = which == EBM_ENTRY_sample  ? emit_sample(e, pairs ? TILE_rest : TILE_all)
            : which == EBM_ENTRY_start ? emit_start(e)
                                       : emit_eval(e);
     emit_shell(e, entry_symbol[which], pairs, body);

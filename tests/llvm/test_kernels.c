@@ -17,7 +17,7 @@
 #include "tests/llvm/random_program.h"
 
 enum {
-    BLOCKS = 3,
+    BLOCKS = 4, /* the last one is there to make a pair */
     CHAINS = 37,
     STEPS = 7,
     WARMUP = 2,
@@ -342,10 +342,15 @@ run_kernel(Judge *j, const KernelImage *k, const Expected *x)
     call(image, m, EBM_ENTRY_start, &l);
     set_keys(&l, PURPOSE_sample);
     l.last_step = 3;
+    l.last_block = BLOCKS - 1;
     call(image, m, EBM_ENTRY_sample, &l);
     l.first_step = 3;
     l.last_step = STEPS;
-    call(image, m, EBM_ENTRY_sample, &l);
+    for (l.first_block = 0; l.first_block < BLOCKS; l.first_block = l.last_block) {
+        l.last_block = l.first_block ? BLOCKS : 1;
+        call(image, m, EBM_ENTRY_sample, &l);
+    }
+    l.first_block = 0;
     for (uint32_t s = 0; s < m->n_state; s++)
         same_value(j, m->state[s].name, result_type(x->step, s), x->state[s], l.state,
                    m->state_bytes, m->state[s].offset);
