@@ -246,7 +246,8 @@ typedef struct LoopPlan {
     bool jam;        /* groups share inner loops */
 } LoopPlan;
 LoopPlan plan_loop(const Emit *e, const Node *loop);
-/* Is the function to work on two blocks at once, as products with uniform matrices do well? */
+/* Is the function to work on two blocks at once?  Products with uniform matrices and random
+ * words do well so. */
 bool plan_pairs(const Emit *e);
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);

@@ -14,7 +14,8 @@ enum {
     SMALL_TURNS = 4,
     SMALL_COST = 2048,
     WORD_COST = 12,
-    PAIR_TURNS = 8
+    PAIR_TURNS = 8,
+    PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
 };
 
 typedef struct Content {
@@ -160,10 +161,30 @@ has_products(const Emit *e)
     return false;
 }
 
+/* Are random words much of the work, as where every draw takes one gradient?  Their rounds wait
+ * for one another, and those of two blocks overlap. */
+static bool
+waits_for_words(const Emit *e)
+{
+    bool word = false;
+
+    if (e->manifest->state[0].dtype != DT_f32 || e->manifest->state[0].count > PAIR_STATE)
+        return false;
+    for (uint32_t id = 1; id < e->f->n; id++) {
+        Op op = e->f->node[id].op;
+        if (op == OP_for || op == OP_while)
+            return false;
+        word |= op == OP_word;
+    }
+    return word;
+}
+
 bool
 plan_pairs(const Emit *e)
 {
-    return e->pairing == PAIR_always || (e->pairing == PAIR_if_it_pays && has_products(e));
+    bool pays = e->pairing == PAIR_if_it_pays && (has_products(e) || waits_for_words(e));
+
+    return pays || e->pairing == PAIR_always;
 }
 
 LoopPlan
