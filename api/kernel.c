@@ -188,9 +188,9 @@ check_options(const EbmKernelOptions *o, EbmReport **ret_report)
 static uint32_t
 choose_lanes(const EbmKernelOptions *o)
 {
-    if (o->lanes || o->chains == 0 || o->chains > 8)
+    if (o->lanes || o->chains == 0 || o->chains > 16)
         return o->lanes;
-    return o->chains <= 4 ? 4 : 8;
+    return o->chains <= 4 ? 4 : o->chains <= 8 ? 8 : 16;
 }
 
 EbmStatus
