@@ -234,7 +234,7 @@ next_value(Cursor *c, const char *option)
     return NULL;
 }
 
-static bool
+bool
 takes_option(const char *command, const OptionInfo *o)
 {
     char word[32];

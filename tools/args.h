@@ -63,6 +63,9 @@ typedef struct OptionInfo {
 extern const OptionInfo option_info[];
 extern const size_t option_count;
 
+/* Is the option one of the command's? */
+bool takes_option(const char *command, const OptionInfo *o);
+
 /* Parses argv[1..]; strings are not copied.  False: the mistake has been reported. */
 bool args_parse(Args *ret, int argc, char **argv);
 void args_clear(Args *args);

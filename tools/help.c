@@ -40,17 +40,6 @@ print_option(const OptionInfo *o)
     printf("%-28s %s\n", left, o->words);
 }
 
-static bool
-is_option_of(const OptionInfo *o, const char *command)
-{
-    char word[32];
-
-    if (!o->commands)
-        return strcmp(command, "sample") == 0 || strcmp(command, "eval") == 0;
-    snprintf(word, sizeof word, " %s ", command);
-    return strstr(o->commands, word) != NULL;
-}
-
 static void
 print_indented(const char *text, const char *indent)
 {
@@ -226,7 +215,7 @@ print_options(const char *command)
         if (strcmp(command_info[i].name, command) == 0)
             printf("usage: %s\n%s\n\n", command_info[i].usage, command_info[i].words);
     for (size_t i = 0; i < option_count; i++)
-        if (is_option_of(&option_info[i], command))
+        if (takes_option(command, &option_info[i]))
             print_option(&option_info[i]);
 }
 
