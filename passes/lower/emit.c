@@ -25,18 +25,12 @@ static Ref
 emit_scalar(Lower *l, Ref r)
 {
     const Node *n = lower_node(l, r);
-    Ref arg[3];
 
     if (n->op == OP_const)
         return ir_const(&l->b, n->type, n->attr.data);
     if (n->op == OP_get)
         return ir_get(&l->b, lower_value(l, n->arg[0]), (uint32_t)n->attr.i);
-    if (!op_is_pointwise(n->op))
-        return lower_scalar_element(l, n);
-    for (uint32_t i = 0; i < n->n_args; i++)
-        arg[i] = lower_value(l, n->arg[i]);
-    return ir_build(&l->b, n->op, type_scalar(n->type.dtype), n->n_args, arg, (Attr){0}, 0,
-                    NULL);
+    return lower_scalar_element(l, n);
 }
 
 Ref

@@ -84,7 +84,7 @@ bool lower_is_outer(const Lower *l, uint32_t id, RegionId r);
 /* Element `index` (one scalar i32 an axis) of node r of `in`, as scalar code at the builder. */
 Ref lower_element(Lower *l, Ref r, const Ref *index);
 
-/* A scalar that is not pointwise: an element of an array of rank 0. */
+/* A scalar by its op's rule: the element of an array of rank 0. */
 Ref lower_scalar_element(Lower *l, const Node *n);
 
 /* The scalar, or the whole array, that r has become; emits a scalar that is not there yet. */
