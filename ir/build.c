@@ -351,7 +351,7 @@ ir_outputs(Builder *b, const Output *output)
 
     for (uint32_t i = 0; i < n; i++)
         own[i] =
-            (Output){arena_printf(b->module->arena, "%s", output[i].name), output[i].report};
+            (Output){arena_printf(b->module->arena, "%s", output[i].name), output[i].kind};
     b->function->output = own;
 }
 
