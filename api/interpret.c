@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/interp.h"
-
 static uint64_t
 record_bytes(const EbmSlot *slot)
 {
@@ -250,18 +248,29 @@ frame_close(Frame *f)
     free(f->memory);
 }
 
-static bool
-frame_run(Frame *f, uint64_t step, uint64_t chain, RtError *error)
+static InterpPlace
+place_of(const Frame *f, uint64_t step, uint64_t chain)
 {
-    InterpPlace place = {.step = step, .chain = chain};
+    const EbmLaunch *l = f->launch;
 
-    place.key[0] = f->launch->round_key[0][0];
-    place.key[1] = f->launch->round_key[0][1];
-    InterpStatus status = interp_run(f->interp, f->f, &place, f->arg, f->result);
+    return (InterpPlace){{l->round_key[0][0], l->round_key[0][1]}, step, chain};
+}
+
+static bool
+check_status(InterpStatus status, RtError *error)
+{
     if (status == INTERP_OK)
         return true;
     return rt_fail(error, status == INTERP_MEMORY ? RT_MEMORY : RT_INTERNAL, "interpreter: %s",
                    interp_status_text(status));
+}
+
+static bool
+frame_run(Frame *f, uint64_t step, uint64_t chain, RtError *error)
+{
+    InterpPlace place = place_of(f, step, chain);
+
+    return check_status(interp_run(f->interp, f->f, &place, f->arg, f->result), error);
 }
 
 /* ---- records */
@@ -458,6 +467,23 @@ RtEngine
 interpreter_engine(const Interpreter *in)
 {
     return (RtEngine){&in->manifest, in, launch};
+}
+
+bool
+interpreter_trace(const Interpreter *in, const EbmLaunch *launch, const unsigned char *record,
+                  uint64_t chain, uint64_t step, InterpBreak *ret, RtError *error)
+{
+    Frame f = {.in = in, .launch = launch, .f = in->step};
+    bool done = frame_open(&f, error);
+
+    if (done) {
+        InterpPlace place = place_of(&f, step, chain);
+        take_kept(&f, record, (unsigned)(chain % EBM_BLOCK));
+        set_step(&f, step);
+        done = check_status(interp_trace(f.interp, f.f, &place, f.arg, f.result, ret), error);
+    }
+    frame_close(&f);
+    return done;
 }
 
 bool

@@ -7,7 +7,7 @@
 #ifndef EBM_API_INTERPRET_H
 #define EBM_API_INTERPRET_H
 
-#include "ir/ir.h"
+#include "ir/interp.h"
 #include "runtime/launch.h"
 
 typedef struct Interpreter {
@@ -20,6 +20,12 @@ typedef struct Interpreter {
 const Interpreter *interpreter_new(Arena *arena, const Module *module);
 
 RtEngine interpreter_engine(const Interpreter *in);
+
+/* Makes one step of a chain whose states are in `record`, as the manifest lays them out, and
+ * says what was not finite first. */
+bool interpreter_trace(const Interpreter *in, const EbmLaunch *launch,
+                       const unsigned char *record, uint64_t chain, uint64_t step,
+                       InterpBreak *ret, RtError *error);
 
 /* Runs @params: array i of ret, in the order of its results, is room for that result's
  * elements. */

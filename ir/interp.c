@@ -138,12 +138,15 @@ copy_value(Interp *s, Value *to, const Value *from, Type t)
 }
 
 static void
-copy_yields(Interp *s, Plan *p, RegionId region, Value *to)
+copy_yields(Interp *s, Plan *p, uint32_t id, RegionId region)
 {
     const Region *r = &p->f->region[region];
+    Value *to = results_of(p, id);
 
     for (uint32_t i = 0; i < r->n_yields; i++)
         copy_value(s, &to[i], &p->value[r->yield[i].id], ir_type(p->f, r->yield[i]));
+    if (p->causes)
+        copy_yields(s, p->causes, id, region);
 }
 
 bool
@@ -249,7 +252,7 @@ eval_if(Interp *s, Plan *p, uint32_t id)
 
     if (!interp_region(s, p, branch))
         return false;
-    copy_yields(s, p, branch, results_of(p, id));
+    copy_yields(s, p, id, branch);
     return true;
 }
 
@@ -263,6 +266,8 @@ carry_in(Interp *s, Plan *p, uint32_t id, uint32_t first)
 
     for (uint32_t i = 0; i < n->n_results; i++)
         copy_value(s, &result[i], &p->value[n->arg[first + i].id], n->result[i]);
+    if (p->causes)
+        carry_in(s, p->causes, id, first);
 }
 
 static void
@@ -273,6 +278,8 @@ set_params(Plan *p, uint32_t id, RegionId region, uint32_t skip)
 
     for (uint32_t i = skip; i < r->n_params; i++)
         p->value[r->param[i].id].scalar = result[i - skip].scalar;
+    if (p->causes)
+        set_params(p->causes, id, region, skip);
 }
 
 /* What the body yields becomes what is carried.  Where a value that one result yields lies in
@@ -301,6 +308,8 @@ carry_over(Interp *s, Plan *p, uint32_t id, RegionId body)
         copy_value(s, &result[i], &from, n->result[i]);
         to += n->result[i].rank ? interp_bytes(s, n->result[i]) : 0;
     }
+    if (p->causes)
+        carry_over(s, p->causes, id, body);
 }
 
 bool
@@ -419,6 +428,21 @@ next_iteration(Plan *p, const Node *n)
     }
 }
 
+/* What is not finite among a turn's values, and stays so in what they are gathered to. */
+static void
+gather_causes(const Gathering *g, const Plan *p, uint32_t id, uint32_t i, uint64_t turn)
+{
+    const Node *n = &p->f->node[id];
+    Value *value = &p->causes->value[p->f->region[n->own[0]].yield[i].id];
+
+    if (!dtype_is_float(g->dtype))
+        return;
+    if (g->kind == FOLD_store)
+        gather(g, value, turn, &results_of(p->causes, id)[i]);
+    else
+        interp_trace_fold(p, id, i, g->value, value, turn == 0);
+}
+
 enum { FEW_RESULTS = 16 };
 
 static bool
@@ -438,6 +462,8 @@ run_iterations(Interp *s, Plan *p, uint32_t id, const Gathering *g)
             return false;
         for (uint32_t i = 0; i < r->n_yields; i++)
             gather(&g[i], &p->value[r->yield[i].id], t, &result[i]);
+        for (uint32_t i = 0; p->causes && i < r->n_yields; i++)
+            gather_causes(&g[i], p, id, i, t);
         next_iteration(p, n);
     }
     for (uint32_t i = 0; i < r->n_yields; i++)
@@ -485,6 +511,8 @@ interp_region(Interp *s, Plan *p, RegionId r)
         } else {
             scalar_pointwise(s, p, n, &p->value[id]);
         }
+        if (p->causes)
+            interp_trace_node(s, p, id);
     }
     return true;
 }
@@ -553,18 +581,14 @@ find_plan(Interp *s, const Function *f)
     return r.plan;
 }
 
-InterpStatus
-interp_run(Interp *s, const Function *f, const InterpPlace *at, const void *const *arg,
-           void *const *ret_result)
+Plan *
+interp_bind(Interp *s, const Function *f, const void *const *arg)
 {
     s->status = INTERP_OK;
     Plan *p = find_plan(s, f);
     const Region *body = &f->region[0];
 
-    if (!p)
-        return s->status;
-    s->place = *at;
-    for (uint32_t i = 0; i < body->n_params; i++) {
+    for (uint32_t i = 0; p && i < body->n_params; i++) {
         Type t = interp_type(s, ir_type(f, body->param[i]));
         Value *v = &p->value[body->param[i].id];
         if (t.rank)
@@ -572,6 +596,19 @@ interp_run(Interp *s, const Function *f, const InterpPlace *at, const void *cons
         else
             v->scalar = interp_load(arg[i], t.dtype, 0);
     }
+    return p;
+}
+
+InterpStatus
+interp_run(Interp *s, const Function *f, const InterpPlace *at, const void *const *arg,
+           void *const *ret_result)
+{
+    Plan *p = interp_bind(s, f, arg);
+    const Region *body = &f->region[0];
+
+    if (!p)
+        return s->status;
+    s->place = *at;
     if (!interp_region(s, p, 0))
         return s->status;
     for (uint32_t i = 0; i < body->n_yields; i++) {

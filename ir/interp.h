@@ -65,6 +65,25 @@ Type interp_type(const Interp *s, Type t);
 InterpStatus interp_run(Interp *s, const Function *f, const InterpPlace *place,
                         const void *const *arg, void *const *ret_result);
 
+/* ---- what is not finite */
+
+/* An operation that gave a number which is not finite though no operand had one. */
+typedef struct InterpBreak {
+    const Function *function;
+    const Node *node; /* OP_arg: a parameter was given so; OP_const: the program has it */
+    Type type;        /* of the value */
+    uint64_t element; /* of it, row-major */
+    double value;
+    uint32_t n_operands; /* of a pointwise node, else 0 */
+    double operand[3];   /* at that element */
+} InterpBreak;
+
+/* interp_run that also says which such operation came first among those that the results (but
+ * reports) are made of; node NULL: all are finite.  Takes twice the memory. */
+InterpStatus interp_trace(Interp *s, const Function *f, const InterpPlace *place,
+                          const void *const *arg, void *const *ret_result,
+                          InterpBreak *ret_break);
+
 /* ---- sampling */
 
 /* What an entry function's input of this kind and name is bound to. */

@@ -100,6 +100,7 @@ number_results(Planner *q)
             q->p->first_result[id] = n;
             n += q->f->node[id].n_results;
         }
+    q->p->n_results = n;
     q->p->result = arena_array(&q->s->arena, Value, n + 1);
     q->p->result_home = arena_array(&q->s->arena, uint32_t, n + 1);
     q->gets = arena_array(q->arena, uint32_t, n + 1);
@@ -549,6 +550,7 @@ take_memory(Planner *q)
     if (q->top > s->budget)
         return stop(s, INTERP_MEMORY);
     s->budget -= q->top;
+    q->p->bytes = q->top;
     q->p->memory = malloc(q->top + 1);
     return q->p->memory || stop(s, INTERP_MEMORY);
 }

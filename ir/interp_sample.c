@@ -283,8 +283,8 @@ run_chains(void *user)
     Sampler *m = &r->sampler;
     const InterpSample *in = m->in;
 
-    if ((m->start->region[0].n_params && !m->start->input) || !m->step->input || in->thin == 0 ||
-        !slots_agree(m)) {
+    if ((m->start->region[0].n_params && !m->start->input) || !m->step->input ||
+        in->thin == 0 || !slots_agree(m)) {
         r->status = INTERP_INPUT;
         return;
     }

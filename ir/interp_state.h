@@ -42,9 +42,12 @@ typedef struct Plan {
     uint32_t *scratch;      /* one a node: storage of its working memory */
     Storage *storage;
     uint32_t n_storages;
-    Order *order; /* one a region */
+    Order *order;       /* one a region */
+    uint32_t n_results; /* of all nodes */
     unsigned char *memory;
-    unsigned depth; /* of regions and calls below its body */
+    size_t bytes;
+    unsigned depth;      /* of regions and calls below its body */
+    struct Plan *causes; /* of what is not finite, while that is traced (interp_trace.c) */
 } Plan;
 
 struct Interp {
@@ -55,6 +58,7 @@ struct Interp {
     Plan **plan;   /* one a function; NULL until it is needed */
     InterpPlace place;
     InterpStatus status; /* why the run stops */
+    struct Trace *trace; /* what broke, while that is traced */
 };
 
 /* Regions and calls below one another at most. */
@@ -62,6 +66,9 @@ enum { INTERP_MAX_DEPTH = 4000, PARTIALS = 16 };
 
 /* The plan of f and of all that it calls; NULL, with s->status, when it cannot be run. */
 Plan *interp_plan(Interp *s, const Function *f);
+
+/* The plan of f, its parameters bound; NULL, with s->status. */
+Plan *interp_bind(Interp *s, const Function *f, const void *const *arg);
 
 /* Runs a region; false, with s->status, when the run stops. */
 bool interp_region(Interp *s, Plan *p, RegionId r);
@@ -72,6 +79,12 @@ typedef bool InterpEval(Interp *s, Plan *p, uint32_t id);
 #include "ir/ops.def"
 
 void interp_pointwise(Interp *s, Plan *p, uint32_t id);
+
+/* While causes are traced: after a node has run, its value's; and those of a turn's value
+ * (NULL: of none), which a loop's fold takes in. */
+void interp_trace_node(Interp *s, Plan *p, uint32_t id);
+void interp_trace_fold(const Plan *p, uint32_t id, uint32_t result, Type t, const Value *value,
+                       bool first);
 
 static inline DType
 interp_dtype(const Interp *s, unsigned d)

@@ -76,8 +76,8 @@ uint64_t
 rt_run_bytes(const RtRun *run)
 {
     const EbmManifest *m = run->manifest;
-    uint64_t blocks =
-        multiply_size(run->blocks, add_size(m->state_bytes, 2 * EBM_BLOCK * sizeof(uint64_t)));
+    uint64_t blocks = multiply_size(run->blocks, add_size(multiply_size(m->state_bytes, 2),
+                                                          2 * EBM_BLOCK * sizeof(uint64_t)));
     uint64_t threads = multiply_size(
         run->plan.threads,
         add_size(m->scratch_bytes, add_size(run_draws_bytes(run), run_reports_bytes(run))));
@@ -169,6 +169,7 @@ rt_run_free(RtRun *run)
     free(run->input);
     free(run->uniform);
     free(run->state);
+    free(run->mark);
     free(run->rejected);
     free(run->first_rejected);
     free(run);
@@ -259,6 +260,12 @@ run_launch(const RtRun *run, const uint32_t key[2])
     return launch;
 }
 
+EbmLaunch
+rt_run_launch(const RtRun *run)
+{
+    return run_launch(run, run->plan.sample_key);
+}
+
 /* Scratch space of every thread, and the uniform values. */
 bool
 run_prepare(RtRun *run, RtError *error)
@@ -290,9 +297,11 @@ allocate_chains(RtRun *run, RtError *error)
         return false;
     free(run->rejected);
     free(run->first_rejected);
+    free(run->mark);
     run->rejected = run_allocate(counts);
     run->first_rejected = run_allocate(counts);
-    if (run->rejected && run->first_rejected)
+    run->mark = run_allocate(bytes);
+    if (run->rejected && run->first_rejected && run->mark)
         run->state = run_allocate(bytes);
     return run->state ? true : rt_fail_memory(error, "chains", bytes);
 }
@@ -412,6 +421,7 @@ rt_run_resume(RtRun *run, uint64_t step, const RtView *state, RtError *error)
     run->started = true;
     run->broken = false;
     run->step = step;
+    run_set_mark(run);
     return true;
 }
 
@@ -449,5 +459,7 @@ rt_run_start(RtRun *run, const RtView *points, RtError *error)
     if (run->manifest->x_given && !put_state(run, &run->manifest->state[0], points, error))
         return false;
     run->started = run_together(run, start_blocks, run, error);
+    if (run->started)
+        run_set_mark(run);
     return run->started;
 }

@@ -91,6 +91,14 @@ double rt_run_seconds(const RtRun *run);
 /* Steps of chain c that were not committed, and the first of them. */
 uint64_t rt_run_rejected(const RtRun *run, uint64_t chain, uint64_t *ret_first);
 
+/* The states of block chain / 16 before the run's first step that was not committed, or any
+ * before: moves the block there again.  `record` is manifest.state_bytes, aligned to 64. */
+bool rt_run_replay(RtRun *run, uint64_t chain, uint64_t step, unsigned char *record,
+                   RtError *error);
+
+/* What all launches that sample have in common: numbers, arrays, round keys. */
+EbmLaunch rt_run_launch(const RtRun *run);
+
 /* State `index` of the manifest, [chains, ...], of its type; the run is started. */
 bool rt_run_get_state(const RtRun *run, uint32_t index, const RtView *view, RtError *error);
 

@@ -32,6 +32,9 @@ struct RtRun {
     bool prepared, started, broken;
     uint64_t blocks, step;
     unsigned char *state;
+    unsigned char *mark; /* the states before step mark_step: no step was lost until then */
+    uint64_t mark_step;
+    double mark_time, mark_pause; /* when it was made; how long it is kept at least */
     uint64_t *rejected, *first_rejected;
     Desk *desk; /* one a thread */
     double seconds;
@@ -64,6 +67,13 @@ max_size(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Where record 0 would be, if record `first` is at `start`: kernels count from block 0. */
+static inline void *
+records_from(void *start, uint64_t first, uint64_t bytes)
+{
+    return (void *)((uintptr_t)start - (uintptr_t)(first * bytes));
+}
+
 /* Zeroed and aligned to 64 bytes; NULL also for sizes that cannot be meant. */
 void *run_allocate(uint64_t bytes);
 
@@ -75,6 +85,18 @@ bool run_prepare(RtRun *run, RtError *error);
 
 /* Does `task`, with the run's threads; the first one's error if there is any. */
 bool run_together(RtRun *run, RtTask *task, void *user, RtError *error);
+
+/* Seconds of a clock that only goes forward. */
+double run_now(void);
+
+/* Keeps the states as they are: chains can be moved again from here. */
+void run_set_mark(RtRun *run);
+
+/* The same every now and then, as long as no step was lost. */
+void run_move_mark(RtRun *run);
+
+/* Steps that were not committed so far, of all chains. */
+uint64_t run_rejected(const RtRun *run);
 
 /* Chains of block `block` of `rows`. */
 unsigned run_lanes(uint64_t rows, uint64_t block);

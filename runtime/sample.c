@@ -10,7 +10,6 @@
 #include "runtime/run.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define RANGE_SECONDS 0.05
 #define LONGEST_SECONDS 0.5 /* of a range of few steps that each last long */
@@ -90,13 +89,6 @@ deliver_reports(const Walk *w, const Desk *desk, uint64_t block, uint64_t place)
     }
 }
 
-/* Where record 0 would be, if record `first` is at `start`: kernels count from block 0. */
-static void *
-records_from(void *start, uint64_t first, uint64_t bytes)
-{
-    return (void *)((uintptr_t)start - (uintptr_t)(first * bytes));
-}
-
 static bool
 sample_group(const Walk *w, Desk *desk, uint64_t first, uint64_t last)
 {
@@ -162,15 +154,6 @@ finish_reports(const Walk *w)
         }
 }
 
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* How many steps the next range may have: as long as RANGE_SECONDS, or a few slow ones. */
 static uint64_t
 range_steps(const RtRun *run, uint64_t before)
@@ -205,28 +188,18 @@ choose_range(Walk *w, uint64_t last_step, uint64_t before)
     w->kept = rt_plan_kept(p, w->last_step) - kept;
 }
 
-static uint64_t
-count_rejected(const RtRun *run)
-{
-    uint64_t sum = 0;
-
-    for (uint64_t c = 0; c < run->plan.chains; c++)
-        sum += run->rejected[c];
-    return sum;
-}
-
 static bool
 run_range(Walk *w, RtError *error)
 {
     RtRun *run = w->run;
-    double begin = now();
+    double begin = run_now();
 
     if (!run_together(run, sample_blocks, w, error)) {
         run->broken = true; /* some blocks have moved, some have not */
         return false;
     }
     finish_reports(w);
-    double seconds = now() - begin;
+    double seconds = run_now() - begin;
     run->seconds += seconds;
     run->step_seconds = seconds / (double)(w->last_step - w->first_step);
     run->step = w->last_step;
@@ -239,11 +212,11 @@ stop_asked(Walk *w, uint64_t last_step)
 {
     RtRun *run = w->run;
     bool stop = false;
-    double t = now();
+    double t = run_now();
 
     if (w->sampling->progress && (t - w->shown >= RANGE_SECONDS || run->step == last_step)) {
         RtProgress p = {run->step, last_step, rt_plan_kept(&run->plan, run->step),
-                        count_rejected(run), t - w->begin};
+                        run_rejected(run), t - w->begin};
         stop = w->sampling->progress(w->sampling->user, &p);
         w->shown = t;
     }
@@ -257,7 +230,7 @@ walk(Walk *w, RtError *error)
     uint64_t last_step = min_size(w->sampling->last_step, run->plan.warmup + run->plan.steps);
     uint64_t before = 0;
 
-    w->begin = w->shown = now();
+    w->begin = w->shown = run_now();
     if (atomic_exchange(&run->cancelled, false))
         return rt_fail(error, RT_CANCELLED, "stopped before step %llu",
                        (unsigned long long)run->step);
@@ -265,6 +238,7 @@ walk(Walk *w, RtError *error)
         choose_range(w, last_step, before);
         if (!run_range(w, error))
             return false;
+        run_move_mark(run);
         before = w->last_step - w->first_step;
         if (stop_asked(w, last_step) && run->step < last_step)
             return rt_fail(error, RT_CANCELLED, "stopped before step %llu",

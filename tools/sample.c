@@ -245,6 +245,18 @@ result_of(const Session *s, const EbmRunOptions *plan, EbmArray draws, const Sto
     return r;
 }
 
+/* The first step that was not taken, and why. */
+static void
+explain(const Session *s)
+{
+    EbmReport *report = NULL;
+
+    fflush(stdout); /* it follows the table */
+    ebm_run_explain(s->run, &report);
+    fputs(ebm_report_text(report), stderr);
+    ebm_report_free(report);
+}
+
 static int
 sample_and_write(const Session *s, const EbmRunOptions *plan, const char *path, Store *store,
                  EbmArray *draws)
@@ -268,6 +280,8 @@ sample_and_write(const Session *s, const EbmRunOptions *plan, const char *path, 
         print_json(stdout, &r);
     else if (!s->args->quiet)
         code = print_table(stdout, &r);
+    if (r.rejected.total)
+        explain(s);
     return status == EBM_CANCELLED ? say_how_to_resume(s, plan, path) : code;
 }
 

@@ -126,6 +126,11 @@ EBM_API void ebm_text_free(EbmText *text);
 EBM_API const char *ebm_text_data(const EbmText *text); /* NUL-terminated */
 EBM_API size_t ebm_text_size(const EbmText *text);      /* without the NUL */
 
+/* The candidate that `word` was probably meant to be, as in "did you mean": NULL where more
+ * than a third of the letters differ from every one. */
+EBM_API const char *ebm_near_miss(const char *word, const char *const *candidates,
+                                  size_t count);
+
 typedef enum EbmType {
     EBM_TYPE_none = 0,
     EBM_TYPE_bool, /* a byte, 0 or 1 */
@@ -492,6 +497,13 @@ typedef struct EbmRejected {
 
 /* `per_chain`: NULL, or room for a count a chain. */
 EBM_API void ebm_run_rejected(const EbmRun *run, EbmRejected *ret, uint64_t *per_chain);
+
+/* Why the first of them was not taken (first_step of first_chain): a report of one warning with
+ * the place in the source and the numbers of the first operation whose value was not finite,
+ * among those that the new state was made of.  That chain is moved to the step again from where
+ * the run began, or from a later state that is kept for this, and the interpreter makes the
+ * step.  No report: no step was lost. */
+EBM_API EbmStatus ebm_run_explain(EbmRun *run, EbmReport **ret_report);
 
 /* What the chains hold between two steps: [chains, ...] of the state's type, by index as in
  * ebm_kernel_state; 0 is x.  The chains are started when they were not. */

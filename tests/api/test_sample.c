@@ -326,6 +326,84 @@ test_rejected(void)
     free(draws);
 }
 
+/* The break of the run's first lost step, as text; worked. */
+static void
+check_explained(EbmRun *run, const char *words, const char *line)
+{
+    EbmReport *report = NULL;
+    EbmDiagnostic d;
+
+    CU_ASSERT_EQUAL(ebm_run_explain(run, &report), EBM_OK);
+    CU_ASSERT_EQUAL_FATAL(ebm_report_count(report), 1);
+    ebm_report_get(report, 0, &d);
+    CU_ASSERT_TRUE(d.is_warning && d.place.line == 1);
+    CU_ASSERT_STRING_EQUAL(d.code, "step_not_finite");
+    CU_ASSERT_PTR_NOT_NULL(strstr(d.message, words));
+    CU_ASSERT_PTR_NOT_NULL(strstr(ebm_report_text(report), line));
+    ebm_report_free(report);
+}
+
+static char *
+explanation(EbmRun *run)
+{
+    EbmReport *report = NULL;
+
+    CU_ASSERT_EQUAL(ebm_run_explain(run, &report), EBM_OK);
+    char *text = strdup(ebm_report_text(report));
+    ebm_report_free(report);
+    return text;
+}
+
+/* The same operation and numbers from a kernel, from the interpreter, and from a run that goes
+ * on in the middle; none where nothing was lost. */
+static void
+test_explained(void)
+{
+    Use use = {
+        .source = "energy Cliff(x: real[2]) -> real = sum(sqrt(1.0 - x)) / 3",
+        .sampler = "langevin",
+        .options = {{"step_size", "0.002"}},
+    };
+    EbmRunOptions p = plan(1000, 50, 1);
+    EbmSampleOptions o = EBM_SAMPLE_OPTIONS_INIT;
+    EbmRejected lost = EBM_REJECTED_INIT;
+    static float x[1000][2], zero[1000][2];
+    EbmArray state = ebm_array(EBM_TYPE_f32, 2, (uint64_t[]){1000, 2}, x);
+    EbmArray start = ebm_array(EBM_TYPE_f32, 2, (uint64_t[]){1000, 2}, zero);
+    char *text[3];
+
+    p.threads = 2;
+    for (int i = 0; i < 2; i++) {
+        use.interpreter = i;
+        EbmRun *run = use_run(use_kernel(&use), p);
+        CU_ASSERT_EQUAL(ebm_run_resume(run, 2, &start, 1, NULL), EBM_OK);
+        text[2] = explanation(run);
+        CU_ASSERT_STRING_EQUAL(text[2], "");
+        free(text[2]);
+        o.last_step = 5;
+        CU_ASSERT_EQUAL(ebm_run_sample(run, &o, NULL), EBM_OK);
+        CU_ASSERT_EQUAL(ebm_run_get_state(run, 0, &state, NULL), EBM_OK);
+        o.last_step = UINT64_MAX;
+        CU_ASSERT_EQUAL(ebm_run_sample(run, &o, NULL), EBM_OK);
+        check_explained(run, "sqrt(-",
+                        "|                                        ^~~~~~~~~~~~~\n");
+        ebm_run_rejected(run, &lost, NULL);
+        CU_ASSERT_TRUE(lost.first_step > 5);
+        text[i] = explanation(run);
+        ebm_run_free(run);
+    }
+    CU_ASSERT_STRING_EQUAL(text[0], text[1]);
+    use.interpreter = false;
+    EbmRun *run = use_run(use_kernel(&use), p);
+    CU_ASSERT_EQUAL(ebm_run_resume(run, 5, &state, 1, NULL), EBM_OK);
+    CU_ASSERT_EQUAL(ebm_run_sample(run, &o, NULL), EBM_OK);
+    text[2] = explanation(run);
+    CU_ASSERT_STRING_EQUAL(text[0], text[2]);
+    for (int i = 0; i < 3; i++)
+        free(text[i]);
+    ebm_run_free(run);
+}
+
 /* ---- a kernel shared by threads */
 
 typedef struct Sharer {
@@ -416,6 +494,7 @@ main(void)
     CU_ADD_TEST(suite, test_layout);
     CU_ADD_TEST(suite, test_cancel);
     CU_ADD_TEST(suite, test_rejected);
+    CU_ADD_TEST(suite, test_explained);
     CU_ADD_TEST(suite, test_shared_kernel);
     CU_ADD_TEST(suite, test_given_start);
     CU_basic_set_mode(CU_BRM_NORMAL);

@@ -72,7 +72,8 @@ interpret(const Module *m)
             Type t = ir_type(f, f->region[0].yield[k]);
             result[k] = malloc((size_t)type_size(t) * dtype_size(t.dtype) + 1);
         }
-        interp_run(s, f, &(InterpPlace){.chain = 0}, NULL, result);
+        InterpBreak broken;
+        interp_trace(s, f, &(InterpPlace){.chain = 0}, NULL, result, &broken);
         for (uint32_t k = 0; k < f->region[0].n_yields; k++)
             free(result[k]);
         interp_free(s);

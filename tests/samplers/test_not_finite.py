@@ -35,6 +35,14 @@ def check_counts(t, lab):
             found = tuple(int(w) for w in words.groups())
             want = (lost, chains_lost, first_step, first_chain)
             t.require(f"lost steps, chains, first step and its chain: {found}, not {want}", found == want)
+        said = re.search(r"semicircle.ebm:1:\d+: warning: step (\d+) of chain (\d+) was not taken: .*sqrt\((\S+)\) is nan", done.stderr)
+        t.require("the first lost step is explained", said is not None)
+        if said:
+            step, chain, root = int(said[1]), int(said[2]), float(said[3])
+            before = float(x[chain, step - 1])
+            t.require("it is the first", (step, chain) == (first_step, first_chain))
+            t.require(f"the number under the root is {root}, not {1 - before**2}", abs(root - (1 - before**2)) < 1e-5 * (1 + before**2))
+            t.require("the expression is underlined", "sqrt(1 - x[0]^2)\n" in done.stderr and "^~~~~~~" in done.stderr)
         # Warm-up steps count too, and thinning hides none.
         lab.run(model, *options, "--steps", steps, "--warmup", warmup, "--thin", 8, "--json", "-o", "thin.npy")
         thin = np.load(lab.folder / "thin.npy")[:, :, 0]
@@ -58,6 +66,8 @@ def check_start(t, lab):
     start = np.array([[0.5, 0.5], [np.nan, 1.0], [np.inf, 0.0], [0.1, -0.1]])
     good = lab.sample("DoubleWell", sampler="langevin", chains=4, steps=5, start=start)
     t.require("ten steps lost", lab.figures["non_finite_steps"] == 10)
+    done = lab.run("DoubleWell", "--sampler", "langevin", "--chains", 4, "--steps", 5, "--init", lab.array("start.npy", start), "-o", "none")
+    t.require("the start is named", "step 0 of chain 1 was not taken: 'x' is nan already in element [0]" in done.stderr)
     lab.seed -= 1
     start[1:3] = 0
     clean = lab.sample("DoubleWell", sampler="langevin", chains=4, steps=5, start=start)

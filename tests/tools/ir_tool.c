@@ -4,13 +4,16 @@
  *
  *   ir_tool print     prints it again
  *   ir_tool check     says "ok"
- *   ir_tool run       interprets the function @main, which has no parameters, and prints its
- * results ir_tool judge     the same with f32 evaluated as f64 ir_tool sample CHAINS STEPS
- * [NAME=NUMBER ...] interprets @start and @step, prints the last position of each chain and the
+ *   ir_tool run       interprets the function @main, which has no parameters: its results
+ *   ir_tool judge     the same with f32 evaluated as f64
+ *   ir_tool trace     as run, then the operation that what is not finite came from
+ *   ir_tool sample CHAINS STEPS [NAME=NUMBER ...]
+ *                     interprets @start and @step: the last position of each chain and the
  *                     mean of each report
  *   ir_tool ops       the table of operations, as docs/ir.md has it
  * Errors are printed as the compiler prints them; the exit status is 1 then.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,8 +76,24 @@ room(Tool *t, Type type)
 }
 
 static void
-interpret(Tool *t, const Module *m, bool judge)
+print_break(const InterpBreak *b)
 {
+    if (!b->node) {
+        puts("all finite");
+        return;
+    }
+    printf("%%%u %s, element %llu: %g", (unsigned)(b->node - b->function->node),
+           op_info[b->node->op].name, (unsigned long long)b->element,
+           isnan(b->value) ? (double)NAN : b->value);
+    for (uint32_t i = 0; i < b->n_operands; i++)
+        printf("%s %g", i ? "," : " of", b->operand[i]);
+    putchar('\n');
+}
+
+static void
+interpret(Tool *t, const Module *m)
+{
+    bool judge = strcmp(t->command, "judge") == 0, trace = strcmp(t->command, "trace") == 0;
     const Function *f = module_find(m, "main");
     Interp *s = interp_new(m, &(InterpOptions){.judge = judge});
     InterpPlace place = {.chain = 0};
@@ -88,11 +107,15 @@ interpret(Tool *t, const Module *m, bool judge)
     interp_key(SEED, PURPOSE_sample, place.key);
     for (uint32_t i = 0; i < f->region[0].n_yields; i++)
         result[i] = room(t, interp_type(s, ir_type(f, f->region[0].yield[i])));
-    InterpStatus status = interp_run(s, f, &place, NULL, result);
+    InterpBreak broken;
+    InterpStatus status = trace ? interp_trace(s, f, &place, NULL, result, &broken)
+                                : interp_run(s, f, &place, NULL, result);
     if (status != INTERP_OK)
         puts(interp_status_text(status));
     for (uint32_t i = 0; status == INTERP_OK && i < f->region[0].n_yields; i++)
         print_array(interp_type(s, ir_type(f, f->region[0].yield[i])), result[i]);
+    if (trace && status == INTERP_OK)
+        print_break(&broken);
     t->status = status != INTERP_OK;
     interp_free(s);
 }
@@ -182,8 +205,9 @@ run(void *user)
         diag_render(&diags, &diags.diag[i], stdout);
     if (!m)
         return;
-    if (strcmp(t->command, "run") == 0 || strcmp(t->command, "judge") == 0) {
-        interpret(t, m, t->command[0] == 'j');
+    if (strcmp(t->command, "run") == 0 || strcmp(t->command, "judge") == 0 ||
+        strcmp(t->command, "trace") == 0) {
+        interpret(t, m);
         return;
     }
     if (strcmp(t->command, "sample") == 0) {
