@@ -32,5 +32,6 @@ BuiltinFn elab_call_pad;
 BuiltinFn elab_call_gather;
 BuiltinFn elab_call_cholesky;
 BuiltinFn elab_call_trisolve;
+BuiltinFn elab_call_run;
 
 #endif
