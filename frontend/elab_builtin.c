@@ -607,7 +607,7 @@ static const Builtin table[] = {
     {"jvp", call_derivative, 1, 1, DERIV_jvp, false, false, NULL},
     {"vjp", call_derivative, 1, 1, DERIV_vjp, false, false, NULL},
     {"laplacian", call_derivative, 1, 1, DERIV_laplacian, false, false, NULL},
-    {"run", call_unsupported, 0, 64, 0, false, false, NULL},
+    {"run", elab_call_run, 3, 3, 0, false, false, "steps"},
     {"batch", call_unsupported, 0, 64, 0, false, false, NULL},
     {"batch_mean", call_unsupported, 0, 64, 0, false, false, NULL},
     {"batch_sum", call_unsupported, 0, 64, 0, false, false, NULL},

@@ -33,5 +33,6 @@ BuiltinFn elab_call_gather;
 BuiltinFn elab_call_conv2d;
 BuiltinFn elab_call_cholesky;
 BuiltinFn elab_call_trisolve;
+BuiltinFn elab_call_run;
 
 #endif

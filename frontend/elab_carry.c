@@ -42,6 +42,8 @@ add_targets(Names *t, const Body *body)
         const Stmt *s = body->stmts[i];
         for (uint32_t k = 0; k < s->n_targets; k++)
             add_target(t, s->targets[k]);
+        if (s->kind == STMT_CALL)
+            add_target(t, s->value->left);
         add_targets(t, s->body);
         add_targets(t, s->other);
     }

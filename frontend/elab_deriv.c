@@ -143,23 +143,26 @@ make_instance(Elab *e, FnVal *f, const Call *call, Value x, Mode mode, Instance 
 {
     Frame *outer = e->frame, *inner = elab_frame_new(e, function_name(e, f), outer);
     Call inside = *call;
-    bool draws = e->may_draw, read = e->reads_t;
+    bool draws = e->may_draw;
+    uint32_t read = e->reads;
     Type t = elab_value_type(e, x);
 
     Value *arg = arena_array(e->arena, Value, call->n + 1);
     memcpy(arg, call->arg, call->n * sizeof *arg);
     e->frame = inner;
-    e->may_draw = e->reads_t = false;
+    e->may_draw = false;
+    e->reads = 0;
     inner->b.span = call->span;
     Ref p = ir_param(&inner->b, t);
     arg[0] = (Value){.kind = VAL_ref, .ref = p, .frame = inner};
     inside.arg = arg;
     Value v = elab_call_fn(e, f, &inside, mode);
     bool ok = yield_results(e, v, call->span);
-    bool timeless = !e->reads_t;
+    bool timeless = e->reads == 0;
     e->frame = outer;
     e->may_draw = draws;
-    e->reads_t |= read;
+    if (e->reads < read)
+        e->reads = read;
     if (!ok)
         return false;
     in->callee = inner->b.function->index;

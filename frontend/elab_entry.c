@@ -203,6 +203,15 @@ check_statics(Elab *e, const FnVal *energy, const FnVal *sampler, const Expr *co
             complain(e, elab_no_static, x[i]->span, energy->decl->name, rq->statics[i].name);
 }
 
+/* "using.step_size" is said of `using`; what that has is known later. */
+static bool
+names_param(const char *setting, const char *param)
+{
+    size_t n = strcspn(setting, ".");
+
+    return strlen(param) == n && strncmp(setting, param, n) == 0;
+}
+
 /* Options that name no hyperparameter. */
 static void
 check_settings(Elab *e, const Decl *d, const ProgramSetting *s, size_t n)
@@ -215,7 +224,7 @@ check_settings(Elab *e, const Decl *d, const ProgramSetting *s, size_t n)
             if (!d->params[k]->value)
                 continue;
             names[n_names++] = d->params[k]->name;
-            found |= strcmp(d->params[k]->name, s[i].name) == 0;
+            found |= names_param(s[i].name, d->params[k]->name);
         }
         if (found)
             continue;
@@ -389,7 +398,7 @@ elaborate(const ElabRequest *request, Program *ret)
     energy->path = "";
     if (sampler)
         sampler = give_statics(e, sampler, statics);
-    bool ok = build_all(e, energy, sampler);
+    bool ok = build_all(e, energy, sampler) && elab_check_nested(e);
     ret->module = e->module;
     describe(e, ret);
     return ok;

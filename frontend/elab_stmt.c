@@ -84,7 +84,7 @@ bind_pattern(Elab *e, Env *env, const Pattern *p, Value v, bool var, Span span)
     }
     if (p->type)
         v = elab_coerce(e, env, v, p->type, span, arena_printf(e->arena, "'%s'", p->name));
-    if (var)
+    if (var || v.kind == VAL_chain) /* a chain is there to be moved */
         elab_bind_var(e, env, p->name, v, p->span);
     else
         elab_bind(e, env, p->name, v, p->span);
@@ -143,19 +143,24 @@ run_let(Elab *e, Env *env, const Stmt *s)
 
     const Env before = *env;
     bool each = s->n_values == s->n_patterns;
+    uint32_t read = e->reads;
+    e->reads = 0;
     elab_values(e, env, s, s->n_patterns, v);
+    e->binds = e->reads;
     for (uint32_t i = 0; i < s->n_patterns; i++) {
         Span span = each ? s->values[i]->span : s->span;
         bind_pattern(e, env, s->patterns[i], v[i], s->kind == STMT_VAR, span);
         if (each && s->kind == STMT_LET && may_be_wide(e, env, s->patterns[i], v[i]))
             remember_wide(e, env, &before, s->values[i]);
     }
+    e->binds = 0;
+    e->reads = e->reads < read ? read : e->reads;
 }
 
 /* ---- assignment ---- */
 
-static const Binding *
-target_slot(Elab *e, const Env *env, const Expr *x)
+const Binding *
+elab_target_slot(Elab *e, const Env *env, const Expr *x)
 {
     const Binding *b = elab_find_local(env, x->name);
 
@@ -180,6 +185,9 @@ target_slot(Elab *e, const Env *env, const Expr *x)
 static Value
 assignable(Elab *e, Value old, Value v, Span span)
 {
+    if (old.kind == VAL_chain && !elab_is_poison(v) &&
+        (v.kind != VAL_chain || v.chain->of != old.chain->of))
+        return FAIL(e, elab_assign_type, span, elab_value_text(e, old), elab_value_text(e, v));
     if (elab_is_poison(v) || old.kind == VAL_poison || !elab_is_number(old))
         return v;
     Type want = elab_value_type(e, old), have = elab_value_type(e, v);
@@ -234,7 +242,7 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
         complain(e, unsupported, slice->span, "assigning to an index of a slice");
         return;
     }
-    const Binding *b = target_slot(e, env, base);
+    const Binding *b = elab_target_slot(e, env, base);
     if (!b)
         return;
     if (!elab_is_number(b->value)) {
@@ -247,18 +255,35 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
     elab_push_slot(e, env, b, r, owned ? region + 1 : 0);
 }
 
+/* c.x = v moves a chain. */
+static void
+assign_member(Elab *e, Env *env, const Expr *x, Value v)
+{
+    if (x->left->kind != EXPR_NAME) {
+        complain(e, unsupported, x->span, "assigning here");
+        return;
+    }
+    const Binding *b = elab_target_slot(e, env, x->left);
+    if (!b || elab_is_poison(b->value))
+        return;
+    if (b->value.kind == VAL_chain)
+        elab_push_slot(e, env, b, elab_chain_assign(e, env, b->value.chain, x, v), 0);
+    else
+        complain(e, elab_no_member, x->at, elab_value_text(e, b->value), x->name);
+}
+
 static void
 assign(Elab *e, Env *env, const Expr *x, Value v, Span span)
 {
     if (x->kind == EXPR_MEMBER) {
-        complain(e, unsupported, x->span, "assigning to a member");
+        assign_member(e, env, x, v);
         return;
     }
     if (x->kind == EXPR_INDEX) {
         assign_element(e, env, x, v);
         return;
     }
-    const Binding *b = target_slot(e, env, x);
+    const Binding *b = elab_target_slot(e, env, x);
     if (b)
         elab_push_slot(e, env, b, assignable(e, b->value, v, span), 0);
 }
@@ -415,7 +440,7 @@ run_report(Elab *e, Env *env, const Stmt *s)
         complain(e, elab_place, s->span, "report", "a sampler's step");
         return;
     }
-    if (e->frame->b.region) {
+    if (e->frame->b.region != r->region) {
         complain(e, unsupported, s->span, "a report inside a branch or a loop");
         return;
     }
@@ -471,8 +496,7 @@ misplaced(Elab *e, const Stmt *s)
         complain(e, elab_place, s->span, "cache", "a sampler, before its step");
         break;
     case STMT_STEP: complain(e, elab_place, s->span, "step", "a sampler, once"); break;
-    case STMT_BUFFER: complain(e, unsupported, s->span, "a buffer"); break;
-    default: complain(e, unsupported, s->span, "a step of a sampler inside another");
+    default: complain(e, unsupported, s->span, "a buffer");
     }
 }
 
@@ -494,6 +518,7 @@ run_stmt(Elab *e, Env *env, const Stmt *s)
         break;
     case STMT_LAYER: elab_bind_layer(e, env, s); break;
     case STMT_DECL: run_local_fn(e, env, s); break;
+    case STMT_CALL: elab_run_call(e, env, s); break;
     case STMT_RETURN: complain(e, elab_return_in_loop, s->span); break;
     default: misplaced(e, s);
     }

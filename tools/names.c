@@ -122,11 +122,13 @@ names_argument(const EbmCatalog *catalog, size_t decl, const char *name)
 {
     EbmDecl d;
 
+    /* what `using.step_size` names in `using` is for the program's own errors */
+    size_t size = strcspn(name, ".");
     ebm_catalog_decl(catalog, decl, &d);
     for (size_t i = 0; i < d.args; i++) {
         EbmArg a;
         ebm_catalog_arg(catalog, decl, i, &a);
-        if (strcmp(a.name, name) == 0 && a.value)
+        if (strlen(a.name) == size && strncmp(a.name, name, size) == 0 && a.value)
             return true;
     }
     return false;
