@@ -78,6 +78,18 @@ list_origins(RtTraining *t, RtError *error)
     return true;
 }
 
+/* What phases hand on, whole or in rows, is read as an input. */
+static uint32_t
+find_handed(const EbmManifest *m, const char *name)
+{
+    for (uint32_t i = 0; i < m->n_exchange; i++)
+        if (m->exchange[i].role == EBM_ROLE_handed &&
+            m->exchange[i].layout != EBM_LAYOUT_records &&
+            strcmp(m->exchange[i].slot.name, name) == 0)
+            return i;
+    return TRAIN_NONE;
+}
+
 static bool
 bind_inputs(RtTraining *t, RtError *error)
 {
@@ -86,7 +98,7 @@ bind_inputs(RtTraining *t, RtError *error)
     for (uint32_t i = 0; i < m->n_inputs; i++) {
         const EbmSlot *slot = &m->input[i];
         uint32_t held = find_held(t, slot->name, false);
-        uint32_t handed = find_exchange(m, slot->name, EBM_ROLE_handed);
+        uint32_t handed = find_handed(m, slot->name);
         if (held != TRAIN_NONE && !same_slot(t->held[held].slot, slot))
             return contradicts(slot->name, error);
         t->input_held[i] = held;

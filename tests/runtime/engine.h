@@ -191,9 +191,8 @@ static const EbmManifest fit_manifest = {
 
 /* Without slots and data; fit_clear ends it. */
 static inline Fit *
-fit_open(unsigned threads, RtPolicy policy)
+fit_open(const RtEngine *engine, unsigned threads, RtPolicy policy)
 {
-    static const RtEngine engine = {.manifest = &fit_manifest, .phase = fit_phase};
     RtTrainingPlan plan = {.key = {{1, 2}, {3, 4}, {5, 6}, {7, 8}},
                            .n_steps = 1000,
                            .policy = policy,
@@ -207,7 +206,7 @@ fit_open(unsigned threads, RtPolicy policy)
         f->x[i][1] = (float)cos(3.0 * i);
         f->y[i] = 0.1 * i + f->x[i][0];
     }
-    CHECK_OK(rt_training_create(&engine, &plan, &f->training, &error), error);
+    CHECK_OK(rt_training_create(engine, &plan, &f->training, &error), error);
     return f;
 }
 
@@ -235,12 +234,20 @@ fit_clear(Fit *f)
 
 /* With them, and with first weights. */
 static inline Fit *
-fit_create(unsigned threads, RtPolicy policy)
+fit_create_with(const RtEngine *engine, unsigned threads, RtPolicy policy)
 {
-    Fit *f = fit_open(threads, policy);
+    Fit *f = fit_open(engine, threads, policy);
 
     fit_fill(f);
     return f;
+}
+
+static const RtEngine fit_engine = {.manifest = &fit_manifest, .phase = fit_phase};
+
+static inline Fit *
+fit_create(unsigned threads, RtPolicy policy)
+{
+    return fit_create_with(&fit_engine, threads, policy);
 }
 
 #endif

@@ -330,7 +330,7 @@ test_terms(void)
 static void
 test_refused(void)
 {
-    Fit *f = fit_open(1, RT_POLICY_stop);
+    Fit *f = fit_open(&fit_engine, 1, RT_POLICY_stop);
     RtError error = {0};
     RtStepResult r;
     RtView view = {
