@@ -31,7 +31,7 @@ static void
 make_interpreter(void *user)
 {
     Explanation *x = user;
-    x->interpreter = interpreter_new(&x->compilation.arena, x->compilation.module);
+    x->interpreter = interpreter_new(&x->compilation.arena, x->compilation.module, 0);
 }
 
 static EbmStatus

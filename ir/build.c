@@ -421,6 +421,31 @@ vary_carried(const Function *f, const Node *n, uint32_t skip, uint32_t first, ui
     return changed;
 }
 
+/* In a loop that chains leave one by one every carried value has its own history. */
+static bool
+diverges(const Function *f, const Node *n, const uint8_t *vary)
+{
+    if (n->op == OP_for)
+        return vary[n->arg[0].id] == VARY_chain || vary[n->arg[1].id] == VARY_chain;
+    return n->op == OP_while && (vary[n->arg[0].id] == VARY_chain ||
+                                 vary[f->region[n->own[0]].yield[0].id] == VARY_chain);
+}
+
+static bool
+raise_params(const Function *f, const Node *n, uint8_t *vary)
+{
+    bool changed = false;
+
+    for (uint32_t k = 0; k < n->n_regions; k++) {
+        const Region *r = &f->region[n->own[k]];
+        for (uint32_t i = 0; i < r->n_params; i++) {
+            changed |= vary[r->param[i].id] != VARY_chain;
+            vary[r->param[i].id] = VARY_chain;
+        }
+    }
+    return changed;
+}
+
 static bool
 vary_node(const Function *f, uint32_t id, uint8_t *vary)
 {
@@ -443,6 +468,10 @@ vary_node(const Function *f, uint32_t id, uint8_t *vary)
     }
     if (n->op == OP_while)
         changed |= vary_carried(f, n, 0, 1, vary);
+    if (diverges(f, n, vary)) {
+        changed |= raise_params(f, n, vary);
+        v = VARY_chain;
+    }
     if (n->n_regions) {
         uint8_t y = yields_vary(f, n, vary);
         v = y > v ? y : v;

@@ -1,17 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * manifest.c -- what the runtime must know, from the entry functions' inputs and outputs
- *
- * Inputs of one name are one input, whichever entry functions have it.
+ * manifest.c -- a kernel's description for the runtime, from its functions' inputs and outputs
  */
-#include <assert.h>
+#include "backends/manifest.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "backends/llvm/emit.h"
-
 _Static_assert((int)EBM_DT_bool == (int)DT_bool && (int)EBM_DT_f64 == (int)DT_f64,
                "the kernel ABI numbers dtypes as the IR does");
+
+/* ---- which functions */
+
+static bool
+group_of(const char *name, uint8_t *ret)
+{
+    bool memory = strcmp(name, "memory") == 0, slots = strcmp(name, "slots") == 0;
+
+    *ret = memory ? EBM_GROUP_memory : slots ? EBM_GROUP_slots : EBM_GROUP_step;
+    return memory || slots || strncmp(name, "train.", 6) == 0;
+}
+
+static uint8_t
+kind_of(const Function *f, Arena *arena)
+{
+    const uint8_t *vary = ir_variance(f, arena);
+
+    for (uint32_t id = 1; id < f->n; id++)
+        if (vary[id] == VARY_chain)
+            return EBM_PHASE_points;
+    for (uint32_t i = 0; i < f->region[0].n_yields; i++) {
+        uint8_t kind = f->output[i].kind;
+        if (kind == OUTPUT_slot || kind == OUTPUT_points || kind == OUTPUT_rows)
+            return EBM_PHASE_points;
+    }
+    return EBM_PHASE_whole;
+}
+
+PhaseList
+phases_find(const Module *m, Arena *arena)
+{
+    PhaseList p = {.f = arena_array(arena, const Function *, m->n + 1),
+                   .group = arena_array(arena, uint8_t, m->n + 1),
+                   .kind = arena_array(arena, uint8_t, m->n + 1)};
+    uint8_t group;
+
+    for (uint8_t g = 0; g < EBM_GROUP_COUNT; g++)
+        for (size_t i = 0; i < m->n; i++) {
+            const Function *f = m->function[i];
+            if (!group_of(f->name, &group) || group != g)
+                continue;
+            p.f[p.n] = f;
+            p.group[p.n] = g;
+            p.kind[p.n++] = kind_of(f, arena);
+        }
+    return p;
+}
+
+/* ---- names and slots */
 
 static void
 set_name(char to[64], const char *name)
@@ -158,7 +204,7 @@ add_exchange(EbmManifest *m, const char *name, Type type, EbmRole role, EbmLayou
 static void
 add_results(EbmManifest *m, const Function *f, Arena *arena)
 {
-    const uint8_t *vary = lane_variance(f, arena, NULL);
+    const uint8_t *vary = ir_variance(f, arena);
 
     for (uint32_t i = 0; i < f->region[0].n_yields; i++) {
         const Output *o = &f->output[i];
