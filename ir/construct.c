@@ -186,6 +186,24 @@ ir_iota(Builder *b, Type type, unsigned axis)
 }
 
 Ref
+ir_chain_index(Builder *b)
+{
+    return ir_build(b, OP_chain_index, (Type){0}, 0, NULL, (Attr){0}, 0, NULL);
+}
+
+Ref
+ir_batch(Builder *b, Ref x, uint32_t size)
+{
+    return build1(b, OP_batch, (Type){0}, x, (Attr){.i = size});
+}
+
+Ref
+ir_batch_sum(Builder *b, Ref x, uint32_t size)
+{
+    return build1(b, OP_batch_sum, (Type){0}, x, (Attr){.i = size});
+}
+
+Ref
 ir_get(Builder *b, Ref x, uint32_t i)
 {
     return build1(b, OP_get, (Type){0}, x, (Attr){.i = i});

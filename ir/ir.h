@@ -346,6 +346,9 @@ Ref ir_reduce_all(Builder *b, Op op, Ref x);
 Ref ir_contract(Builder *b, const char *spec, Ref x, Ref y, Ref init); /* init may be NO_REF */
 Ref ir_draw(Builder *b, Type type, DrawAttr attr, Ref iteration);
 Ref ir_iota(Builder *b, Type type, unsigned axis);
+Ref ir_chain_index(Builder *b);
+Ref ir_batch(Builder *b, Ref x, uint32_t size);     /* size: data points in a batch */
+Ref ir_batch_sum(Builder *b, Ref x, uint32_t size); /* ... */
 Ref ir_get(Builder *b, Ref x, uint32_t i);
 Ref ir_call(Builder *b, Op op, uint32_t callee, uint32_t n, const Ref *arg, uint32_t n_active,
             const int64_t *active);

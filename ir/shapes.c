@@ -467,6 +467,50 @@ shape_draw(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
 }
 
 const char *
+shape_chain_index(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    ret->type = type_scalar(DT_i32);
+    return q->n_args == 0 ? NULL : "no operands";
+}
+
+static const char *
+batch_rule(const ShapeQuery *q)
+{
+    if (q->n_args != 1 || q->attr->i < 1 || q->attr->i > INT32_MAX)
+        return "one operand and the size of the batch";
+    return NULL;
+}
+
+const char *
+shape_batch(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    const char *why = batch_rule(q);
+    if (why)
+        return why;
+    Type x = shape_arg_type(q, 0);
+    if (x.rank >= MAX_RANK || type_size(x) * (uint64_t)q->attr->i > IR_MAX_ELEMENTS)
+        return "room for another axis";
+    ret->type = type_scalar((DType)x.dtype);
+    ret->type.dim[ret->type.rank++] = (uint32_t)q->attr->i;
+    for (uint32_t i = 0; i < x.rank; i++)
+        ret->type.dim[ret->type.rank++] = x.dim[i];
+    return NULL;
+}
+
+const char *
+shape_batch_sum(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    const char *why = batch_rule(q);
+    if (why)
+        return why;
+    ret->type = shape_arg_type(q, 0);
+    return ret->type.dtype == DT_bool ? "numbers" : NULL;
+}
+
+const char *
 shape_word(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
 {
     (void)arena;

@@ -188,6 +188,8 @@ is_linear(Op op)
     case OP_update:
     case OP_take:
     case OP_put_add:
+    case OP_batch:
+    case OP_batch_sum:
     case OP_sum:
     case OP_amax:
     case OP_amin: return true;

@@ -17,6 +17,7 @@
 NEVER_ACTIVE(arg) /* a parameter gives to nobody */
 NEVER_ACTIVE(const)
 NEVER_ACTIVE(iota)
+NEVER_ACTIVE(chain_index)
 NEVER_ACTIVE(all)
 NEVER_ACTIVE(any)
 NEVER_ACTIVE(argmax)
@@ -36,6 +37,23 @@ vjp_get(Ad *a, const Node *n, const Ref *g)
         a->cots[owner] = arena_array(a->ctx->arena, Ref, a->f->node[owner].n_results);
     Ref *cot = &a->cots[owner][n->attr.i];
     *cot = ad_add(&a->copy.b, *cot, g[0]);
+}
+
+/* What all data points make of one sum comes back to each of them. */
+void
+vjp_batch_sum(Ad *a, const Node *n, const Ref *g)
+{
+    ad_give(a, n->arg[0], ir_batch_sum(&a->copy.b, g[0], (uint32_t)n->attr.i));
+}
+
+/* The same for each point's own row. */
+void
+vjp_batch(Ad *a, const Node *n, const Ref *g)
+{
+    Builder *b = &a->copy.b;
+    Ref index = ir_chain_index(b), all = ir_batch_sum(b, g[0], (uint32_t)n->attr.i);
+
+    ad_give(a, n->arg[0], ir_at(b, all, 1, &index, true));
 }
 
 void

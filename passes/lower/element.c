@@ -368,6 +368,14 @@ element_argmax(Lower *l, const Node *n, const Ref *index)
     return ir_get(&l->b, ir_for(&l->b, from, to, 2, init, body, (int64_t)x.dim[axis] - 1), 1);
 }
 
+static Ref
+element_chain_index(Lower *l, const Node *n, const Ref *index)
+{
+    (void)n;
+    (void)index;
+    return ir_chain_index(&l->b);
+}
+
 /* ---- draws */
 
 static Ref
@@ -447,6 +455,7 @@ rule_of(Op op)
         [OP_argmax] = element_argmax,
         [OP_contract] = element_contract,
         [OP_draw] = element_draw,
+        [OP_chain_index] = element_chain_index,
     };
     return op_is_pointwise(op) ? element_pointwise : rule[op];
 }
