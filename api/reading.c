@@ -121,6 +121,22 @@ open_main_file(Reading *r)
     return true;
 }
 
+enum { MAX_BATCH = 1 << 20 };
+
+static bool
+check_training(const EbmProgramOptions *o, RtError *error)
+{
+    if (o->sampler && (o->loss || o->dataset))
+        return rt_fail(error, RT_ARGUMENT, "a program samples or trains: '%s' or '%s'",
+                       o->sampler, o->loss ? o->loss : o->dataset);
+    if (o->optimizer && !o->loss)
+        return rt_fail(error, RT_ARGUMENT, "the optimizer '%s' has no loss", o->optimizer);
+    if (o->loss && (o->batch == 0 || o->batch > MAX_BATCH))
+        return rt_fail(error, RT_ARGUMENT, "expected a batch of 1 to %d data points, found %u",
+                       MAX_BATCH, o->batch);
+    return true;
+}
+
 /* Names that a kernel cannot carry are refused before anything is compiled. */
 static bool
 check_options(Reading *r)
@@ -137,7 +153,7 @@ check_options(Reading *r)
         return rt_fail(&r->error, RT_ARGUMENT,
                        "expected uniform(low, high) with low < high, found %g and %g",
                        o->init_low, o->init_high);
-    return true;
+    return check_training(o, &r->error);
 }
 
 bool
@@ -169,6 +185,16 @@ reading_open(Reading *r)
         .init = (InitKind)o->init,
         .low = o->init_low,
         .high = o->init_high,
+        .loss = copy_text(a, o->loss),
+        .optimizer = copy_text(a, o->optimizer),
+        .dataset = copy_text(a, o->dataset),
+        .loss_hyper = copy_settings(a, o->loss_settings, o->n_loss_settings),
+        .n_loss_hyper = o->n_loss_settings,
+        .optimizer_hyper = copy_settings(a, o->optimizer_settings, o->n_optimizer_settings),
+        .n_optimizer_hyper = o->n_optimizer_settings,
+        .dataset_hyper = copy_settings(a, o->dataset_settings, o->n_dataset_settings),
+        .n_dataset_hyper = o->n_dataset_settings,
+        .batch = o->batch,
     };
     return check_options(r) && open_main_file(r) && copy_shapes(r);
 }

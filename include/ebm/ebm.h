@@ -207,12 +207,27 @@ typedef struct EbmProgramOptions {
     EbmType dtype; /* of `real`: EBM_TYPE_f32 or EBM_TYPE_f64 */
     EbmInit init;
     double init_low, init_high;
+
+    /* With a loss the program trains the energy (ebm_training_create) and has no sampler.  With
+     * a data set and no loss, no energy and no sampler it is that data set: what chains start
+     * from are its data points. */
+    const char *loss;
+    const char *optimizer; /* NULL: adam */
+    const char *dataset;   /* draws the data points; NULL: ebm_training_set_data gives them */
+    const EbmSetting *loss_settings; /* hyperparameters; "using.step_size" reaches into one */
+    size_t n_loss_settings;
+    const EbmSetting *optimizer_settings;
+    size_t n_optimizer_settings;
+    const EbmSetting *dataset_settings;
+    size_t n_dataset_settings;
+    uint32_t batch; /* data points of a training step */
 } EbmProgramOptions;
 
 #define EBM_PROGRAM_OPTIONS_INIT \
     { \
         sizeof(EbmProgramOptions), NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, \
-            NULL, 0, NULL, 0, EBM_TYPE_f32, EBM_INIT_default, -1.0, 1.0 \
+            NULL, 0, NULL, 0, EBM_TYPE_f32, EBM_INIT_default, -1.0, 1.0, NULL, NULL, NULL, \
+            NULL, 0, NULL, 0, NULL, 0, 256 \
     }
 
 typedef struct EbmProgram EbmProgram;
@@ -228,17 +243,23 @@ EBM_API EbmStatus ebm_check(const EbmProgramOptions *options, EbmReport **ret_re
 
 EBM_API const char *ebm_program_energy(const EbmProgram *program);      /* its name */
 EBM_API const char *ebm_program_sampler(const EbmProgram *program);     /* NULL: none */
+EBM_API const char *ebm_program_loss(const EbmProgram *program);        /* NULL: none */
+EBM_API const char *ebm_program_optimizer(const EbmProgram *program);   /* NULL: none */
+EBM_API const char *ebm_program_dataset(const EbmProgram *program);     /* NULL: none */
 EBM_API const char *ebm_program_energy_doc(const EbmProgram *program);  /* or NULL */
 EBM_API const char *ebm_program_sampler_doc(const EbmProgram *program); /* or NULL */
 EBM_API EbmType ebm_program_dtype(const EbmProgram *program);           /* of real */
+EBM_API uint32_t ebm_program_batch(const EbmProgram *program); /* 0: it does not train */
 
 /* The named values of a program, list by list. */
 typedef enum EbmList {
-    EBM_LIST_x = 0,  /* the one position of a chain */
-    EBM_LIST_data,   /* read from files */
-    EBM_LIST_given,  /* conditions */
-    EBM_LIST_params, /* trainable, dotted names as in checkpoints */
-    EBM_LIST_reports /* of the sampler; scalars */
+    EBM_LIST_x = 0,   /* the one position of a chain */
+    EBM_LIST_data,    /* read from files */
+    EBM_LIST_given,   /* conditions */
+    EBM_LIST_params,  /* trainable, dotted names as in checkpoints */
+    EBM_LIST_reports, /* of the sampler, or of the loss and the optimizer; scalars */
+    EBM_LIST_columns, /* of a data point: the point itself, then its labels */
+    EBM_LIST_buffers  /* of the loss, [slots, ...] */
 } EbmList;
 
 typedef struct EbmValueInfo {
@@ -255,7 +276,13 @@ EBM_API size_t ebm_program_count(const EbmProgram *program, EbmList list);
 EBM_API void ebm_program_value(const EbmProgram *program, EbmList list, size_t index,
                                EbmValueInfo *ret);
 
-typedef enum EbmOwner { EBM_OWNER_energy = 0, EBM_OWNER_sampler } EbmOwner;
+typedef enum EbmOwner {
+    EBM_OWNER_energy = 0,
+    EBM_OWNER_sampler,
+    EBM_OWNER_loss,
+    EBM_OWNER_optimizer,
+    EBM_OWNER_dataset
+} EbmOwner;
 
 /* A hyperparameter.  One that is not fixed is a number that a run can set. */
 typedef struct EbmHyperInfo {
