@@ -457,7 +457,7 @@ launch(const void *user, EbmEntry entry, const EbmLaunch *l, RtError *error)
 RtEngine
 interpreter_engine(const Interpreter *in)
 {
-    return (RtEngine){&in->manifest, in, launch};
+    return (RtEngine){.manifest = &in->manifest, .user = in, .launch = launch};
 }
 
 bool

@@ -216,17 +216,29 @@ rt_image_clear(RtImage *image)
     *image = (RtImage){0};
 }
 
-EbmKernelFn *
-rt_image_entry(const RtImage *image, EbmEntry entry)
+static EbmKernelFn *
+function_at(const RtImage *image, uint64_t offset)
 {
-    uint64_t offset = image->manifest.entry[entry];
-
     if (offset == UINT64_MAX)
         return NULL;
     unsigned char *at = image->code + offset;
     EbmKernelFn *fn;
     memcpy(&fn, &at, sizeof fn); /* ISO C has no cast from data to a function */
     return fn;
+}
+
+EbmKernelFn *
+rt_image_entry(const RtImage *image, EbmEntry entry)
+{
+    return function_at(image, image->manifest.entry[entry]);
+}
+
+EbmKernelFn *
+rt_image_phase(const RtImage *image, uint32_t phase, bool prepare)
+{
+    const EbmPhase *p = &image->manifest.phase[phase];
+
+    return function_at(image, prepare ? p->prepare : p->run);
 }
 
 /* ---- packing */

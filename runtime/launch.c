@@ -99,10 +99,26 @@ launch_image(const void *user, EbmEntry entry, const EbmLaunch *launch, RtError 
     return true;
 }
 
+static bool
+phase_image(const void *user, uint32_t phase, RtPart part, const EbmLaunch *launch,
+            RtError *error)
+{
+    EbmKernelFn *fn = rt_image_phase(user, phase, part == RT_PART_prepare);
+
+    if (!fn && part == RT_PART_run)
+        return rt_fail(error, RT_INTERNAL, "the kernel lacks a phase");
+    if (fn)
+        fn(launch);
+    return true;
+}
+
 RtEngine
 rt_image_engine(const RtImage *image)
 {
-    return (RtEngine){&image->manifest, image, launch_image};
+    return (RtEngine){.manifest = &image->manifest,
+                      .user = image,
+                      .launch = launch_image,
+                      .phase = phase_image};
 }
 
 static bool

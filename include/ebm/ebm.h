@@ -75,7 +75,8 @@ typedef enum EbmStatus {
     EBM_NO_SPACE,       /* the disk is full, or a quota is reached */
     EBM_CANCELLED,      /* stopped on request; what was complete is kept */
     EBM_DEVICE_ERROR,   /* this machine cannot run that */
-    EBM_INTERNAL_ERROR  /* a mistake in the library */
+    EBM_INTERNAL_ERROR, /* a mistake in the library */
+    EBM_NOT_FINITE      /* numbers of a training step are infinite or not a number */
 } EbmStatus;
 
 /* "ok", "program error", ... */
