@@ -49,6 +49,9 @@ ebm_run_create(const EbmKernel *kernel, const EbmRunOptions *options, EbmRun **r
     if (!take_options(&o, sizeof o, options))
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "run options without their initial value");
+    if (kernel->program->program.has_train)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, "see ebm_training_create",
+                          "this program trains: it has no chains");
     EbmRun *run = calloc(1, sizeof *run);
     if (!run)
         return report_memory(ret_report);

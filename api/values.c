@@ -196,8 +196,8 @@ outside(double v, const ProgramData *d)
 }
 
 /* NaN passes where no range is declared, as it means "missing" to some programs. */
-static bool
-check_range(const RtArray *value, const ProgramData *d, RtError *error)
+bool
+values_in_range(const RtArray *value, const ProgramData *d, RtError *error)
 {
     if (!d || (isinf(d->low) && isinf(d->high)))
         return true;
@@ -223,7 +223,7 @@ set_bound(Bound *b, const EbmArray *array, EbmReport **ret_report)
             ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", b->name,
             type_shape(b->type).text, array_shape_text(array->rank, array->shape).text);
     if (!convert(array, b->type, b->name, &value, &error) ||
-        !check_range(&value, b->range, &error)) {
+        !values_in_range(&value, b->range, &error)) {
         rt_array_clear(&value);
         return report_error(ret_report, &error);
     }

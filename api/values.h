@@ -45,6 +45,10 @@ EbmStatus values_init_params(Values *v, uint64_t seed, EbmReport **ret_report);
 EbmStatus values_get_param(Values *v, const char *name, const EbmArray *ret,
                            EbmReport **ret_report);
 
+/* Do all elements lie in the range that `info` (or NULL) declares?  Else the error names one.
+ */
+bool values_in_range(const RtArray *value, const ProgramData *info, RtError *error);
+
 /* Hands arrays to the kernel, drawing parameters that nobody set; reports what is missing. */
 EbmStatus values_bind(Values *v, EbmReport **ret_report);
 
