@@ -68,38 +68,46 @@ copy_settings(Arena *arena, const EbmSetting *from, size_t n)
     return to;
 }
 
+/* The shape behind the first `leading` axes. */
 static bool
-copy_shape(Reading *r, const EbmNamed *from, ProgramShape *to)
+copy_shape(Reading *r, const EbmNamed *from, const char *name, uint32_t leading,
+           ProgramShape *to)
 {
-    Type type = {.dtype = (uint8_t)array_dtype(from->array.type),
-                 .rank = (uint8_t)from->array.rank};
+    Type type = {.dtype = (uint8_t)array_dtype(from->array.type)};
+    uint32_t rank = from->array.rank;
     uint64_t count = 1;
-    bool fits = type.dtype != DT_none && from->array.rank <= MAX_RANK;
+    bool fits = type.dtype != DT_none && rank >= leading && rank <= MAX_RANK;
 
-    for (uint32_t i = 0; fits && i < from->array.rank; i++) {
+    for (uint32_t i = leading; fits && i < rank; i++) {
         uint64_t size = from->array.shape[i];
         fits = size <= UINT32_MAX && !__builtin_mul_overflow(count, size, &count) &&
                count <= IR_MAX_ELEMENTS;
-        type.dim[i] = (uint32_t)size;
+        type.dim[type.rank++] = (uint32_t)size;
     }
-    *to = (ProgramShape){copy_text(&r->arena, from->name), type};
+    *to = (ProgramShape){copy_text(&r->arena, name), type};
     return fits ? true
                 : rt_fail(&r->error, RT_SHAPE,
-                          "'%s': expected at most %llu numbers in at most %d axes", from->name,
-                          (unsigned long long)IR_MAX_ELEMENTS, MAX_RANK);
+                          "'%s': expected at most %llu numbers in %s%d axes", name,
+                          (unsigned long long)IR_MAX_ELEMENTS,
+                          leading ? "rows, and at most " : "at most ", MAX_RANK);
 }
 
 static bool
 copy_shapes(Reading *r)
 {
     const EbmProgramOptions *o = &r->options;
-    ProgramShape *shape = arena_array(&r->arena, ProgramShape, o->n_inputs);
+    ProgramShape *shape = arena_array(&r->arena, ProgramShape, o->n_inputs + o->n_columns);
 
     for (size_t i = 0; i < o->n_inputs; i++)
-        if (!copy_shape(r, &o->inputs[i], &shape[i]))
+        if (!copy_shape(r, &o->inputs[i], o->inputs[i].name, 0, &shape[i]))
             return false;
+    for (size_t i = 0; i < o->n_columns; i++) {
+        const char *name = o->columns[i].name ? o->columns[i].name : "x";
+        if (!copy_shape(r, &o->columns[i], name, 1, &shape[o->n_inputs + i]))
+            return false;
+    }
     r->request.data = shape;
-    r->request.n_data = o->n_inputs;
+    r->request.n_data = o->n_inputs + o->n_columns;
     return true;
 }
 

@@ -203,6 +203,8 @@ typedef struct EbmProgramOptions {
     size_t source_size;
     EbmImport *import; /* NULL: files beside or below `file`, none for a source */
     void *import_user;
+    /* What is chosen by name may come with arguments: "Moons[h = 64]", "adam(lr = 1e-3)";
+     * settings come before those. */
     const char *energy;        /* NULL: the last one of the file */
     const char *sampler;       /* NULL: the program only evaluates */
     const EbmSetting *statics; /* static parameters of the energy: d = 100 */
@@ -230,6 +232,10 @@ typedef struct EbmProgramOptions {
     size_t n_optimizer_settings;
     const EbmSetting *dataset_settings;
     size_t n_dataset_settings;
+    const EbmNamed *columns; /* of the data, [rows, ...]: types and shapes alone are used here;
+                                ebm_training_set_data gives the values.  One without a name is
+                                the data point */
+    size_t n_columns;
     uint32_t batch; /* data points of a training step */
 } EbmProgramOptions;
 
@@ -237,7 +243,7 @@ typedef struct EbmProgramOptions {
     { \
         sizeof(EbmProgramOptions), NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, \
             NULL, 0, NULL, 0, EBM_TYPE_f32, EBM_INIT_default, -1.0, 1.0, NULL, NULL, NULL, \
-            NULL, 0, NULL, 0, NULL, 0, 256 \
+            NULL, 0, NULL, 0, NULL, 0, NULL, 0, 256 \
     }
 
 typedef struct EbmProgram EbmProgram;
@@ -345,6 +351,14 @@ EBM_API const char *ebm_catalog_doc(const EbmCatalog *catalog); /* of the file, 
 EBM_API size_t ebm_catalog_count(const EbmCatalog *catalog);
 EBM_API void ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret);
 EBM_API void ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret);
+
+/* The lines of a file's `train { ... }` or `sample { ... }`: an expression as it is written, a
+ * text without its quotes. */
+typedef enum EbmRecipe { EBM_RECIPE_train = 0, EBM_RECIPE_sample } EbmRecipe;
+
+EBM_API size_t ebm_catalog_recipe_count(const EbmCatalog *catalog, EbmRecipe recipe);
+EBM_API void ebm_catalog_recipe(const EbmCatalog *catalog, EbmRecipe recipe, size_t index,
+                                EbmSetting *ret);
 
 /* ---- kernels */
 
