@@ -96,7 +96,7 @@ static void
 make_interpreter(void *user)
 {
     Interpreting *i = user;
-    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module);
+    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module, 0);
 }
 
 static EbmStatus

@@ -120,10 +120,10 @@ const EbmSlot *rt_training_report(const RtTraining *training, uint32_t i);
 /* What was not finite in a step. */
 typedef struct RtBreak {
     char term[96]; /* a report's name, "loss", "gradient of NAME", "gradient", "parameter NAME",
-                      "memory NAME"; empty: all was finite */
+                      "memory NAME", "buffer NAME"; empty: all was finite */
     uint64_t point; /* data point of the batch, UINT64_MAX if it is none in particular */
     uint64_t row;   /* of the data that it is, UINT64_MAX if there is no data */
-    double value;   /* what it was */
+    double value;   /* what it was; NAN for the numbers of an array */
 } RtBreak;
 
 typedef struct RtStepResult {
