@@ -62,6 +62,12 @@ rt_training_resume(RtTraining *t, uint64_t step, uint64_t skipped, RtError *erro
     return check_allocated(t, error) && take_up(t, step, skipped);
 }
 
+void
+rt_training_halt(RtTraining *t)
+{
+    t->started = false;
+}
+
 bool
 rt_training_started(const RtTraining *t)
 {

@@ -60,6 +60,18 @@ contradicts(const char *name, RtError *error)
                    name);
 }
 
+/* Buffers are arrays with an axis of slots. */
+static bool
+check_ranks(const RtTraining *t, RtError *error)
+{
+    for (uint32_t i = 0; i < t->n_held; i++)
+        if (t->held[i].role == EBM_ROLE_slot && t->held[i].slot->rank >= RT_MAX_RANK)
+            return rt_fail(error, RT_SHAPE,
+                           "the buffer '%s' has slots of %u axes, one too many",
+                           t->held[i].slot->name, t->held[i].slot->rank);
+    return true;
+}
+
 static bool
 list_origins(RtTraining *t, RtError *error)
 {
@@ -128,7 +140,8 @@ read_manifest(RtTraining *t, RtError *error)
     list_held(t, EBM_ROLE_param);
     list_held(t, EBM_ROLE_memory);
     list_held(t, EBM_ROLE_slot);
-    return list_origins(t, error) && bind_inputs(t, error) && list_results(t, error);
+    return check_ranks(t, error) && list_origins(t, error) && bind_inputs(t, error) &&
+           list_results(t, error);
 }
 
 /* ---- making and ending */
@@ -231,6 +244,12 @@ const RtTrainingPlan *
 rt_training_plan(const RtTraining *t)
 {
     return &t->plan;
+}
+
+uint32_t
+rt_training_batch(const RtTraining *t)
+{
+    return t->manifest->batch;
 }
 
 /* ---- slots, data, inputs */
@@ -427,6 +446,12 @@ rt_training_allocate(RtTraining *t, RtError *error)
     t->allocated = allocate_all(t, error);
     if (!t->allocated)
         release(t);
+    return t->allocated;
+}
+
+bool
+rt_training_allocated(const RtTraining *t)
+{
     return t->allocated;
 }
 

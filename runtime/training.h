@@ -50,6 +50,7 @@ bool rt_training_create(const RtEngine *engine, const RtTrainingPlan *plan, RtTr
 void rt_training_free(RtTraining *training); /* NULL allowed */
 
 const RtTrainingPlan *rt_training_plan(const RtTraining *training);
+uint32_t rt_training_batch(const RtTraining *training); /* data points of a step */
 
 /* ---- before the memory */
 
@@ -81,6 +82,7 @@ uint64_t rt_training_bytes(const RtTraining *training);
 /* RT_MEMORY, before anything is asked for, if there is not as much; RT_ARGUMENT if slots, data
  * or inputs are missing. */
 bool rt_training_allocate(RtTraining *training, RtError *error);
+bool rt_training_allocated(const RtTraining *training);
 
 /* ---- what is held from step to step */
 
@@ -104,6 +106,9 @@ bool rt_training_start(RtTraining *training, RtError *error);
 
 /* Takes up a training whose held arrays the caller has filled, before `step`. */
 bool rt_training_resume(RtTraining *training, uint64_t step, uint64_t skipped, RtError *error);
+
+/* Back to before the start: the held arrays are the caller's to fill. */
+void rt_training_halt(RtTraining *training);
 
 bool rt_training_started(const RtTraining *training);
 uint64_t rt_training_next(const RtTraining *training);    /* the step that is next */
