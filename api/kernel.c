@@ -96,7 +96,8 @@ static void
 make_interpreter(void *user)
 {
     Interpreting *i = user;
-    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module, 0);
+    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module,
+                                     ebm_program_batch(i->compilation->program));
 }
 
 static EbmStatus
@@ -134,7 +135,10 @@ compile(EbmKernel *k, const EbmKernelOptions *o, const char *folder, RtKey key,
     Compilation c = {
         .program = k->program,
         .stage = EBM_STAGE_llvm,
-        .spec = {.cpu = o->cpu, .lanes = o->lanes, .level = o->level},
+        .spec = {.cpu = o->cpu,
+                 .lanes = o->lanes,
+                 .level = o->level,
+                 .batch = ebm_program_batch(k->program)},
     };
     EbmStatus status = compilation_run(&c, ret_report);
 

@@ -41,7 +41,7 @@ average_of(const EbmTraining *t, size_t param)
     snprintf(end, sizeof end, ".average.%s", v.name);
     for (size_t i = 0; i < ebm_training_held_count(t); i++) {
         ebm_training_held(t, i, &kind, &m);
-        if (kind == EBM_HELD_memory && ends_with(m.name, end))
+        if (kind == EBM_HELD_memory && (strcmp(m.name, end + 1) == 0 || ends_with(m.name, end)))
             return i;
     }
     return param;
