@@ -21,15 +21,19 @@ is_numeric(const Elab *e, const AstType *t)
 static const ProgramSetting *
 find_setting(const Elab *e, HyperOwner owner, const char *name)
 {
-    const ElabRequest *rq = e->request;
-    const ProgramSetting *s = owner == HYPER_energy ? rq->energy_hyper : rq->sampler_hyper;
-    size_t n = owner == HYPER_energy ? rq->n_energy_hyper : rq->n_sampler_hyper;
+    const Settings *set = &e->settings[owner];
 
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(s[i].name, name) == 0)
-            return &s[i];
+    for (size_t i = 0; i < set->n; i++)
+        if (strcmp(set->setting[i].name, name) == 0)
+            return &set->setting[i];
     return NULL;
 }
+
+/* What the names of inputs begin with; a sampler's are bare. */
+static const char *const input_prefix[HYPER_OWNERS] = {
+    [HYPER_energy] = "energy.",       [HYPER_sampler] = "",         [HYPER_loss] = "loss.",
+    [HYPER_optimizer] = "optimizer.", [HYPER_dataset] = "dataset.",
+};
 
 const Expr *
 elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix)
@@ -51,7 +55,7 @@ register_hyper(Elab *e, const Env *env, HyperOwner owner, const Param *p)
     const ProgramSetting *s = find_setting(e, owner, p->name);
     ProgramHyper h = {.name = p->name, .owner = owner, .doc = p->doc};
 
-    h.input = owner == HYPER_energy ? arena_printf(e->arena, "energy.%s", p->name) : p->name;
+    h.input = arena_printf(e->arena, "%s%s", input_prefix[owner], p->name);
     h.is_int = p->type->name == e->word.int_;
     h.text = p->value ? elab_expr_text(e, p->value->span) : "";
     elab_range_of(e, env, p->type->range, &h.low, &h.high, &h.low_open, &h.high_open);
@@ -147,6 +151,9 @@ given_value(Elab *e, const Env *env, const Param *p)
 {
     ProgramData d = {.name = p->name, .doc = p->doc};
 
+    if (e->point)
+        return elab_column(e, env, p);
+
     if (!elab_type_of(e, env, p->type, &d.type))
         return POISON;
     elab_range_of(e, env, p->type->range, &d.low, &d.high, &d.low_open, &d.high_open);
@@ -182,13 +189,14 @@ bind_now(Elab *e, Env *env, const char *name, bool step, InputKind kind)
 }
 
 void
-elab_bind_time(Elab *e, bool step)
+elab_bind_time(Elab *e, TimeKind kind)
 {
     Env env = {0};
+    bool step = kind != TIME_zero;
 
     bind_now(e, &env, e->word.t, step, INPUT_step);
     bind_now(e, &env, e->word.n_steps, step, INPUT_n_steps);
-    bind_now(e, &env, e->word.n_warmup, step, INPUT_n_warmup);
+    bind_now(e, &env, e->word.n_warmup, kind == TIME_step, INPUT_n_warmup);
     Value t = elab_find_local(&env, e->word.t)->value,
           n = elab_find_local(&env, e->word.n_warmup)->value;
     elab_bind(e, &env, e->word.warming_up, elab_compare(e, AST_OP_LT, t, n, (Span){0}),

@@ -32,8 +32,8 @@ typedef struct SamplerBuild {
 
 /* ---- the sampler's own names ---- */
 
-static bool
-is_energy_param(const Param *p)
+bool
+elab_is_energy_param(const Param *p)
 {
     const AstType *t = p->type;
     return t->kind == TYPE_ENERGY || (t->kind == TYPE_ANY && t->bare == DECL_ENERGY) ||
@@ -47,7 +47,7 @@ check_params(SamplerBuild *b)
 
     for (uint32_t i = 0; i < b->decl->n_params; i++) {
         const Param *p = b->decl->params[i];
-        if (is_energy_param(p) && !energy)
+        if (elab_is_energy_param(p) && !energy)
             energy = true;
         else if (elab_is_state_param(p) && !b->x_name)
             b->x_name = p->name;
@@ -85,7 +85,7 @@ bind_params(SamplerBuild *b, Env *env, Value x)
 
     for (uint32_t i = 0; i < b->decl->n_params; i++) {
         const Param *p = b->decl->params[i];
-        if (is_energy_param(p) && !energy) {
+        if (elab_is_energy_param(p) && !energy) {
             energy = true;
             elab_bind(e, env, p->name, elab_value_fn(b->energy), p->name_span);
         } else if (p->name == b->x_name) {
@@ -284,7 +284,7 @@ build_start(SamplerBuild *b)
 
     e->frame = elab_frame_new(e, "start", NULL);
     e->may_draw = true;
-    elab_bind_time(e, false);
+    elab_bind_time(e, TIME_zero);
     Value x = start_x(b);
     Env env = open_env(b, x);
     for (uint32_t i = 0; b->step && i < b->decl->body->n_stmts; i++) {
@@ -333,7 +333,7 @@ build_step(SamplerBuild *b)
     for (uint32_t i = 0; i < b->n; i++)
         if (!b->kept[i].anew)
             elab_entry_input(e, INPUT_state, b->kept[i].name, b->kept[i].type, VARY_chain);
-    elab_bind_time(e, true);
+    elab_bind_time(e, TIME_step);
     Env env = open_env(b, x);
     env.reports = &b->reports;
     for (uint32_t i = 0; b->step && i < b->decl->body->n_stmts; i++) {
