@@ -2,7 +2,7 @@
  *
  * args.c -- the command line's options
  */
-#include "tools/args.h"
+#include "tools/commands.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,68 +11,67 @@
 #include <string.h>
 
 #define FIELD(member) offsetof(Args, member)
-#define RUNS NULL
 
 const OptionInfo option_info[] = {
     {"sampler", 0, OPTION_text, FIELD(sampler), "NAME",
-     "how chains move: a sampler of the library or of the file", " sample "},
+     "how chains move: a sampler of the library or of the file", GROUP_sampling},
     {"chains", 'n', OPTION_text, FIELD(chains), "N", "chains to run side by side (1024)",
-     " sample "},
+     GROUP_sampling},
     {"steps", 0, OPTION_text, FIELD(steps), "N", "steps of each chain after warm-up (1000)",
-     " sample "},
+     GROUP_sampling},
     {"warmup", 0, OPTION_text, FIELD(warmup), "N", "steps before, of which nothing is kept (0)",
-     " sample "},
-    {"thin", 0, OPTION_text, FIELD(thin), "N", "keep every Nth step (1)", " sample "},
+     GROUP_sampling},
+    {"thin", 0, OPTION_text, FIELD(thin), "N", "keep every Nth step (1)", GROUP_sampling},
     {"keep", 0, OPTION_text, FIELD(keep), "WHAT",
-     "'all' draws or only each chain's 'last' state (all)", " sample "},
-    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)", " sample eval "},
+     "'all' draws or only each chain's 'last' state (all)", GROUP_sampling},
+    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)", GROUP_result},
     {"init", 0, OPTION_text, FIELD(init), "START",
-     "normal, zeros, uniform(a, b), or a file of points", " sample "},
+     "normal, zeros, uniform(a, b), or a file of points", GROUP_sampling},
     {"resume", 0, OPTION_text, FIELD(resume), "FILE",
-     "go on from the state that an interrupted run left", " sample "},
+     "go on from the state that an interrupted run left", GROUP_sampling},
     {"output", 'o', OPTION_text, FIELD(output), "FILE",
-     ".npy, .npz or .csv; 'none' keeps nothing (draws.npy)", " sample eval "},
-    {"at", 0, OPTION_text, FIELD(at), "FILE", "points to evaluate at", " eval "},
-    {"grad", 0, OPTION_flag, FIELD(grad), NULL, "gradients too", " eval "},
+     ".npy, .npz or .csv; 'none' keeps nothing (draws.npy)", GROUP_result},
+    {"at", 0, OPTION_text, FIELD(at), "FILE", "points to evaluate at", GROUP_points},
+    {"grad", 0, OPTION_flag, FIELD(grad), NULL, "gradients too", GROUP_points},
     {"energy", 0, OPTION_text, FIELD(energy), "NAME", "which energy of the file (the last)",
-     RUNS},
+     GROUP_model},
     {"static", 'S', OPTION_pair, FIELD(statics), "NAME=N", "a static parameter: -S d=100",
-     RUNS},
-    {"set", 0, OPTION_pair, FIELD(set), "NAME=VALUE", "a hyperparameter of the energy", RUNS},
+     GROUP_model},
+    {"set", 0, OPTION_pair, FIELD(set), "NAME=VALUE", "a hyperparameter of the energy",
+     GROUP_model},
     {"data", 0, OPTION_pair, FIELD(data), "NAME=FILE",
-     "the file a `data` declaration or a condition is read from", RUNS},
+     "the file a `data` declaration or a condition is read from", GROUP_model},
     {"weights", 0, OPTION_text, FIELD(weights), "FILE",
-     "trained parameters: .safetensors or .npz", RUNS},
-    {"dtype", 0, OPTION_text, FIELD(dtype), "TYPE", "f32 or f64 (f32)", RUNS},
-    {"device", 0, OPTION_text, FIELD(device), "NAME", "cpu", RUNS},
-    {"threads", 'j', OPTION_text, FIELD(threads), "N", "0 uses what there is (0)", RUNS},
+     "trained parameters: .safetensors or .npz", GROUP_model},
+    {"dtype", 0, OPTION_text, FIELD(dtype), "TYPE", "f32 or f64 (f32)", GROUP_model},
+    {"device", 0, OPTION_text, FIELD(device), "NAME", "cpu", GROUP_model},
+    {"threads", 'j', OPTION_text, FIELD(threads), "N", "0 uses what there is (0)", GROUP_model},
     {"emit", 0, OPTION_text, FIELD(emit), "STAGE",
-     "print ast, ir, grad, loops, llvm or asm instead of running", RUNS},
+     "print ast, ir, grad, loops, llvm or asm instead of running", GROUP_model},
     {"backend", 0, OPTION_text, FIELD(backend), "NAME",
-     "llvm, or the slow interpreter that defines the result (llvm)", RUNS},
+     "llvm, or the slow interpreter that defines the result (llvm)", GROUP_model},
     {"lanes", 0, OPTION_text, FIELD(lanes), "N", "chains a vector: 4, 8 or 16; 0 chooses (0)",
-     RUNS},
+     GROUP_model},
     {"level", 'O', OPTION_text, FIELD(level), "N", "0 compiles faster, 1 makes faster code (1)",
-     RUNS},
+     GROUP_model},
     {"no-cache", 0, OPTION_flag, FIELD(no_cache), NULL, "compile even if a kernel is cached",
-     RUNS},
+     GROUP_model},
     {"json", 0, OPTION_flag, FIELD(json), NULL, "print the result's figures as JSON",
-     " sample "},
-    {"quiet", 'q', OPTION_flag, FIELD(quiet), NULL, "no progress, no table", RUNS},
+     GROUP_sampling},
+    {"quiet", 'q', OPTION_flag, FIELD(quiet), NULL, "no progress, no table", GROUP_model},
     {"passes", 0, OPTION_text, FIELD(passes), "LIST", "passes to run, with commas between",
-     " opt "},
-    {"skip", 0, OPTION_text, FIELD(skip), "PASS", "leave one out", " opt "},
-    {"stop", 0, OPTION_text, FIELD(stop), "PASS", "the last one to run", " opt "},
+     GROUP_passes},
+    {"skip", 0, OPTION_text, FIELD(skip), "PASS", "leave one out", GROUP_passes},
+    {"stop", 0, OPTION_text, FIELD(stop), "PASS", "the last one to run", GROUP_passes},
     {"print", 0, OPTION_flag, FIELD(print), NULL, "the module after each pass that changed it",
-     " opt "},
-    {"time", 0, OPTION_flag, FIELD(time), NULL, "what each pass took", " opt "},
-    {"write", 'w', OPTION_flag, FIELD(write), NULL, "change the files in place", " fmt "},
+     GROUP_passes},
+    {"time", 0, OPTION_flag, FIELD(time), NULL, "what each pass took", GROUP_passes},
+    {"write", 'w', OPTION_flag, FIELD(write), NULL, "change the files in place", GROUP_layout},
     {"check", 0, OPTION_flag, FIELD(check), NULL, "only say whether a file would change",
-     " fmt "},
+     GROUP_layout},
     {"help", 'h', OPTION_flag, FIELD(help), NULL,
-     "this text; with a model and a sampler, their parameters too",
-     " sample eval check fmt doc opt summary cache doctor "},
-    {"version", 0, OPTION_flag, FIELD(version), NULL, "the version", " sample "},
+     "this text; with a model and a sampler, their parameters too", GROUP_every},
+    {"version", 0, OPTION_flag, FIELD(version), NULL, "the version", GROUP_general},
 };
 const size_t option_count = sizeof option_info / sizeof *option_info;
 
@@ -86,46 +85,6 @@ complain(const char *format, ...)
     vfprintf(stderr, format, ap);
     va_end(ap);
     fputc('\n', stderr);
-}
-
-enum { NEAR_MAX = 48 };
-
-/* Levenshtein's distance of two short words, in two rows. */
-static size_t
-distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b), row[2][NEAR_MAX + 1];
-
-    if (n > NEAR_MAX || m > NEAR_MAX)
-        return NEAR_MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = row[i % 2], *before = row[(i + 1) % 2];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
-            best = before[j] + 1 < best ? before[j] + 1 : best;
-            now[j] = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-        }
-    }
-    return row[n % 2][m];
-}
-
-const char *
-nearest(const char *word, const char *const *candidates, size_t n)
-{
-    size_t best = strlen(word) / 3 + 1;
-    const char *found = NULL;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t d = distance(word, candidates[i]);
-        if (d < best) {
-            best = d;
-            found = candidates[i];
-        }
-    }
-    return found;
 }
 
 char *
@@ -235,14 +194,9 @@ next_value(Cursor *c, const char *option)
 }
 
 bool
-takes_option(const char *command, const OptionInfo *o)
+takes_option(const CommandInfo *command, const OptionInfo *o)
 {
-    char word[32];
-
-    if (!o->commands)
-        return strcmp(command, "sample") == 0 || strcmp(command, "eval") == 0;
-    snprintf(word, sizeof word, " %s ", command);
-    return strstr(o->commands, word) != NULL;
+    return o->group == GROUP_every || (command->groups & o->group);
 }
 
 static bool
@@ -253,7 +207,7 @@ parse_long(Args *args, Cursor *c, char *text)
     const OptionInfo *o = find_long(text, size);
 
     if (o && !takes_option(args->command, o)) {
-        complain("'%s' does not take --%s", args->command, o->name);
+        complain("'%s' does not take --%s", args->command->name, o->name);
         return false;
     }
     if (o && o->kind == OPTION_flag) {
@@ -287,25 +241,14 @@ parse_short(Args *args, Cursor *c, char *text)
     return value && store(args, o, value);
 }
 
-const char *const command_names[] = {"sample",  "eval",  "check",  "fmt",   "doc",  "opt",
-                                     "summary", "cache", "doctor", "train", "build"};
-const size_t command_count = sizeof command_names / sizeof *command_names;
-
-static bool
-is_command(const char *word)
-{
-    for (size_t i = 0; i < command_count; i++)
-        if (strcmp(word, command_names[i]) == 0)
-            return true;
-    return false;
-}
-
 static void
 complain_of_second(const char *first, const char *second)
 {
-    const char *near = is_command(first) ? NULL : nearest(first, command_names, command_count);
+    const char *word[COMMANDS_MAX];
+    size_t n = command_names(word);
+    const char *near = find_command(first) ? NULL : ebm_near_miss(first, word, n);
 
-    if (near && strcmp(near, first) != 0)
+    if (near)
         complain("unknown command '%s'; did you mean '%s'?", first, near);
     else
         complain("one model at a time: '%s' and '%s'", first, second);
@@ -333,11 +276,11 @@ args_parse(Args *ret, int argc, char **argv)
 {
     Cursor c = {1, argc, argv};
 
-    *ret = (Args){.command = "sample"};
-    if (argc > 1 && is_command(argv[1])) {
-        ret->command = argv[1];
+    *ret = (Args){.command = argc > 1 ? find_command(argv[1]) : NULL};
+    if (ret->command)
         c.at = 2;
-    }
+    else
+        ret->command = find_command("sample");
     while (c.at < c.argc)
         if (!parse_one(ret, &c))
             return false;

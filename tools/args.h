@@ -36,7 +36,7 @@ typedef struct PairList {
 } PairList;
 
 typedef struct Args {
-    const char *command;
+    const struct CommandInfo *command;
     const char *model; /* first positional argument, or NULL */
     const char *energy, *sampler, *dtype, *device, *init, *output, *at, *weights, *emit,
         *passes, *keep, *resume;
@@ -48,6 +48,18 @@ typedef struct Args {
 
 typedef enum OptionKind { OPTION_flag, OPTION_text, OPTION_pair } OptionKind;
 
+/* Options that commands take together; a command's row says which groups it takes. */
+typedef enum OptionGroup {
+    GROUP_every = 0, /* of every command */
+    GROUP_general = 1 << 0,
+    GROUP_sampling = 1 << 1,
+    GROUP_result = 1 << 2,
+    GROUP_points = 1 << 3,
+    GROUP_model = 1 << 4, /* which model, and how to run it */
+    GROUP_passes = 1 << 5,
+    GROUP_layout = 1 << 6
+} OptionGroup;
+
 /* A row of the table. */
 typedef struct OptionInfo {
     const char *name;
@@ -56,28 +68,21 @@ typedef struct OptionInfo {
     size_t offset;        /* of the field in Args */
     const char *argument; /* its name in --help */
     const char *words;
-    const char
-        *commands; /* that take it, with spaces around each; NULL: those that run a model */
+    OptionGroup group;
 } OptionInfo;
 
 extern const OptionInfo option_info[];
 extern const size_t option_count;
 
 /* Is the option one of the command's? */
-bool takes_option(const char *command, const OptionInfo *o);
+bool takes_option(const struct CommandInfo *command, const OptionInfo *o);
 
 /* Parses argv[1..]; strings are not copied.  False: the mistake has been reported. */
 bool args_parse(Args *ret, int argc, char **argv);
 void args_clear(Args *args);
 
-extern const char *const command_names[];
-extern const size_t command_count;
-
 /* "error: ...", in one line, as the library's messages look. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The candidate that `word` was probably meant to be, or NULL. */
-const char *nearest(const char *word, const char *const *candidates, size_t n);
 
 /* A whole number within [low, high], or a complaint that names the option. */
 bool parse_count(const char *option, const char *text, uint64_t low, uint64_t high,

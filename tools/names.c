@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/commands.h"
+
 bool
 is_file(const char *model)
 {
@@ -53,11 +55,10 @@ check_name(const char *name)
     if (status != EBM_OK)
         return finish_report(status, report);
     ebm_report_free(report);
-    size_t n = names_of(catalog, "energy", word, NAMES_MAX - command_count);
+    size_t n = names_of(catalog, "energy", word, NAMES_MAX - COMMANDS_MAX);
     bool known = is_among(name, word, n);
-    for (size_t i = 0; i < command_count; i++)
-        word[n++] = command_names[i];
-    near = known ? NULL : nearest(name, word, n);
+    n += command_names(word + n);
+    near = known ? NULL : ebm_near_miss(name, word, n);
     if (near)
         complain("'%s' is no file, command or energy of the library; did you mean '%s'?", name,
                  near);
@@ -121,11 +122,13 @@ names_argument(const EbmCatalog *catalog, size_t decl, const char *name)
 {
     EbmDecl d;
 
+    /* what `using.step_size` names in `using` is for the program's own errors */
+    size_t size = strcspn(name, ".");
     ebm_catalog_decl(catalog, decl, &d);
     for (size_t i = 0; i < d.args; i++) {
         EbmArg a;
         ebm_catalog_arg(catalog, decl, i, &a);
-        if (strcmp(a.name, name) == 0 && a.value)
+        if (strlen(a.name) == size && strncmp(a.name, name, size) == 0 && a.value)
             return true;
     }
     return false;
@@ -151,8 +154,8 @@ complain_of_option(const EbmCatalog *catalog, size_t decl, const char *name,
             word[n++] = a.name;
     }
     char *spelled = language_name(name);
-    const char *near = nearest(name, word, n);
-    near = near ? near : nearest(spelled ? spelled : name, word, n);
+    const char *near = ebm_near_miss(name, word, n);
+    near = near ? near : ebm_near_miss(spelled ? spelled : name, word, n);
     char *meant = near ? strdup(near) : NULL;
     for (char *c = meant; c && *c; c++)
         *c = *c == '_' ? '-' : *c;

@@ -126,6 +126,11 @@ EBM_API void ebm_text_free(EbmText *text);
 EBM_API const char *ebm_text_data(const EbmText *text); /* NUL-terminated */
 EBM_API size_t ebm_text_size(const EbmText *text);      /* without the NUL */
 
+/* The candidate that `word` was probably meant to be, as in "did you mean": NULL where more
+ * than a third of the letters differ from every one. */
+EBM_API const char *ebm_near_miss(const char *word, const char *const *candidates,
+                                  size_t count);
+
 typedef enum EbmType {
     EBM_TYPE_none = 0,
     EBM_TYPE_bool, /* a byte, 0 or 1 */
