@@ -616,7 +616,7 @@ static const Builtin table[] = {
     {"batch_any", elab_call_batch, 1, 1, CROSS_any, false, false, NULL},
     {"model_sum", elab_call_model_sum, 1, 1, 0, false, false, NULL},
     {"sort", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"conv2d", call_unsupported, 0, 64, 0, false, false, NULL},
+    {"conv2d", elab_call_conv2d, 2, 2, 0, false, false, "stride padding"},
 };
 
 const Builtin *
