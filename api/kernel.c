@@ -46,7 +46,8 @@ write_recipe(const EbmProgram *program, const EbmKernelOptions *o, FILE *out)
     rt_cpu_name(cpu, sizeof cpu);
     fprintf(out, "ebmc %s abi %d\n", ebm_version(), EBM_ABI);
     fprintf(out, "cpu %s, %s %s\n", o->cpu ? o->cpu : "host", cpu, rt_cpu_vectors());
-    fprintf(out, "lanes %u level %u\n", o->lanes, o->level);
+    fprintf(out, "lanes %u level %u batch %u\n", o->lanes, o->level,
+            ebm_program_batch(program));
     ir_print(program->program.module, out);
     return !ferror(out);
 }
@@ -95,7 +96,7 @@ static void
 make_interpreter(void *user)
 {
     Interpreting *i = user;
-    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module);
+    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module, 0);
 }
 
 static EbmStatus
