@@ -21,6 +21,7 @@ typedef struct File File;
 typedef struct Buffer Buffer;
 typedef struct NetState NetState;
 typedef struct Point Point;
+typedef struct ModelSums ModelSums;
 
 /* ---- values ---- */
 
@@ -37,7 +38,8 @@ typedef enum ValueKind {
     VAL_list,   /* an array of functions: the layers `blocks[i]` */
     VAL_buffer, /* a replay buffer */
     VAL_slot,   /* ... and this data point's slot of it */
-    VAL_fn
+    VAL_fn,
+    VAL_chain /* a sampler or an optimizer at work */
 } ValueKind;
 
 typedef struct Dims {
@@ -64,6 +66,7 @@ typedef struct Value {
         const Dims *dims;
         FnVal *fn;
         Buffer *buffer; /* VAL_buffer, VAL_slot */
+        const struct ChainVal *chain;
     };
 } Value;
 
@@ -86,6 +89,7 @@ struct Binding {
     uint32_t slot;         /* of a `var` or state; 0: cannot be assigned */
     uint32_t owned_region; /* region + 1 in which its array is this name's alone */
     bool shadow;           /* an assignment: not a declaration */
+    uint32_t clock;        /* the innermost clock that its value changes with; 0: none */
     const struct Activation *act;
     Span span;
     WideLet *wide;   /* of a `let` that an energy may return; else NULL */
@@ -126,6 +130,7 @@ typedef struct Reports {
     const char **name;
     Value *value;
     size_t n, cap;
+    RegionId region; /* of the step */
 } Reports;
 
 /* Where an expression stands.  Copied freely: a function value keeps its own. */
@@ -135,7 +140,7 @@ struct Env {
     const Activation *act;
     const char *path; /* of the network instance whose body this is; NULL elsewhere */
     Mode let_mode, ret_mode;
-    Reports *reports; /* of the sampler or loss whose text this is; NULL elsewhere */
+    Reports *reports;        /* of the sampler or loss whose text this is; NULL elsewhere */
     struct Buffers *buffers; /* of the loss whose text this is; NULL elsewhere */
 };
 
@@ -168,6 +173,13 @@ typedef struct Named {
     const Env *env;
 } Named;
 
+/* Whose hyperparameters those of a function are, and what stands before their names: "" of the
+ * run's own sampler, "using." of the one that its argument `using` is. */
+typedef struct Tuning {
+    HyperOwner owner;
+    const char *prefix;
+} Tuning;
+
 /* A function made by a derivative, kept to be used again: see elab_deriv.c. */
 typedef struct Derived Derived;
 
@@ -184,9 +196,10 @@ struct FnVal {
     uint32_t n_statics;
     Named *bound; /* arguments given before the call */
     uint32_t n_bound;
-    const char *path; /* of a network instance; NULL: none yet */
-    bool entry;       /* the energy of this run: its hyperparameters are inputs */
-    bool once;        /* made by `entry` or `layer`: its address is its identity */
+    const char *path;     /* of a network instance; NULL: none yet */
+    bool entry;           /* the energy of this run: its hyperparameters are inputs */
+    bool once;            /* made by `entry` or `layer`: its address is its identity */
+    const Tuning *tuning; /* of a sampler or an optimizer; NULL: its defaults are fixed */
     Derived *derived;
 };
 
@@ -237,7 +250,7 @@ struct Frame {
     Nest base;
     uint32_t n_draw_regions; /* of an entry function and all inside it */
     bool shared_draws;
-    Ref *uniform;        /* known to be the same for all data points, though made by a call */
+    Ref *uniform; /* known to be the same for all data points, though made by a call */
     size_t n_uniform, cap_uniform;
 };
 
@@ -283,15 +296,24 @@ struct Elab {
     Frame *frame;
     DType real;
     uint64_t work;
+    uint64_t
+        effects; /* draws and assignments of networks' states: what has them is computed once */
     unsigned depth;
     bool stopped; /* a limit was reached, or a requirement failed: nothing more is elaborated */
-    bool checking;         /* program_check: sizes are guesses */
-    bool gave_up;          /* ... and a `require` did not hold */
-    bool reads_t;          /* set when `t` is read */
-    bool steady;           /* cleared when a network's state is used: no two calls are alike */
-    bool may_draw;         /* random numbers may be drawn here */
-    bool training;         /* in a loss, but not in the samplers it runs: the batch may be crossed */
-    Point *point;          /* the data point of this entry function; NULL: there is none */
+    bool checking; /* program_check: sizes are guesses */
+    bool gave_up;  /* ... and a `require` did not hold */
+    /* What changes from step to step has a clock, that of the loop in which the steps are: the
+     * run's own is 1, that of `run` inside it 2, and so on. */
+    uint32_t clock;
+    uint32_t reads;       /* the innermost clock of all that was read */
+    uint32_t binds;       /* the clock of what is bound next */
+    uint32_t owner_slots; /* slots up to this one are those of the sampler that owns this one */
+    struct Keeping *keeping; /* while a `state` is evaluated, which keeps the chains it makes */
+    bool steady;   /* cleared when a network's state is used: no two calls are alike */
+    bool may_draw; /* random numbers may be drawn here */
+    bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
+    Point *point;  /* the data point of this entry function; NULL: there is none */
+    ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
     const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
     const Activation *act; /* whose text is being elaborated */
     struct {
@@ -342,6 +364,8 @@ Value elab_value_bool(bool b);
 Value elab_value_ref(Elab *e, Ref r); /* of the present frame */
 Value elab_value_fn(FnVal *fn);
 Value elab_value_tuple(Elab *e, uint32_t n, const Value *item); /* copies */
+Value elab_value_chain(const struct ChainVal *chain);
+struct ChainVal *elab_copy_chain(Elab *e, const struct ChainVal *chain);
 
 bool elab_is_poison(Value v); /* also of tuples that hold one */
 bool elab_is_static(Value v); /* a number known while compiling */
@@ -440,6 +464,11 @@ Value elab_join_regions(Elab *e, Value condition, RegionId then, Value a, Region
 /* ---- calls (elab_call.c, elab_static.c) ---- */
 
 Value elab_call_fn(Elab *e, FnVal *fn, const Call *call, Mode mode);
+const Param *elab_find_param(const Decl *d, const char *name);
+/* Complains of an argument of call x that the declaration does not have. */
+void elab_no_such_argument(Elab *e, const Decl *d, const Arg *a, const Expr *x);
+/* An array for an argument that is declared as a number; NO_VALUE if v is no array. */
+Value elab_coerce_lifted(Elab *e, Value v, const AstType *t, Span span, const char *name);
 Value elab_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped_span,
                 Mode mode);
 Value elab_with_statics(Elab *e, const Env *env, FnVal *fn, const Expr *x);
@@ -487,6 +516,8 @@ void elab_bind_layer(Elab *e, Env *env, const Stmt *s);
 /* Evaluates `~ x` or `= x` as an array of type t. */
 Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type t,
                    Span span);
+/* Does a statement read a name?  By its text alone. */
+bool elab_mentions(const Stmt *s, const char *name);
 bool elab_uses_list(Elab *e, const Env *env, const Body *body);
 /* Interval of an int expression over the names in env; false if unknown. */
 bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
@@ -536,6 +567,87 @@ Value elab_buffer_member(Elab *e, const Env *env, Value v, const Expr *x);
 /* The variable that `c.value` stands for; NULL if it is none. */
 const Binding *elab_slot_target(const Env *env, const Expr *x);
 Value elab_with_slots(Elab *e, const Env *env, Value v); /* what a loss returns */
+/* ---- samplers and optimizers at work (elab_moves.c, elab_chain.c) ---- */
+
+/* One name of a `state` or `cache`. */
+typedef struct Kept {
+    const char *name;
+    Span span;
+    Type type; /* of a number */
+    bool cache;
+    bool anew; /* a cache that every step computes from what is moved: it is not kept */
+} Kept;
+
+/* A sampler or an optimizer applied to what it moves: `x` or `w`, the first argument that is an
+ * array or a number without a default. */
+typedef struct Moves {
+    FnVal *fn;
+    const Decl *decl;
+    const Stmt *step; /* NULL: the body is the step */
+    const Param *moved;
+    Type type;   /* of what is moved */
+    bool lifted; /* an optimizer of one element, given an array: elementwise */
+    bool counts; /* `t` counts its steps; else it is that of whoever makes them */
+    bool owned;  /* its arguments may change with what its owner keeps */
+    Named *arg;  /* the other arguments: values, or expressions evaluated anew at each step */
+    uint32_t n_args;
+    Kept *kept; /* known once it has started */
+    uint32_t n_kept;
+    const char **report;
+    uint32_t n_reports;
+} Moves;
+
+/* ... between two steps. */
+typedef struct ChainVal {
+    const Moves *of;
+    Value t;       /* if it counts */
+    Value x;       /* what is moved */
+    Value *kept;   /* one a Kept: numbers and chains; NO_VALUE where made anew */
+    Value *report; /* of the step before; NO_VALUE if there was none */
+} ChainVal;
+
+bool elab_is_machine(const FnVal *fn); /* a sampler or an optimizer */
+/* Applies `fn` to arguments and something of type x; false after an error. */
+bool elab_moves_begin(Elab *e, Moves *m, FnVal *fn, const Named *arg, uint32_t n_args, Type x);
+/* The chain before its first step. */
+Value elab_moves_start(Elab *e, Moves *m, Value x);
+/* The chain after one more step.  The values of `change` stand for arguments in this step only;
+ * `now` is where the step is asked for, NULL if no argument of the chain is an expression
+ * there. */
+Value elab_moves_step(Elab *e, const ChainVal *chain, const Named *change, uint32_t n_change,
+                      const Env *now);
+/* The chain with v in the place of what it moves: its caches follow. */
+Value elab_moves_to(Elab *e, const ChainVal *chain, Value v, const Env *now);
+/* An argument of the chain as its next step would see it. */
+Value elab_moves_argument(Elab *e, const ChainVal *chain, const Param *p, const Env *now);
+/* Report i; 0 before the first step. */
+Value elab_chain_report(Elab *e, const ChainVal *chain, uint32_t i);
+/* What is kept of a chain from step to step, in order: what is moved first; and the names. */
+uint32_t elab_chain_leaves(Elab *e, const ChainVal *chain, Value *leaf, const char **name,
+                           uint32_t cap);
+/* The chain with its leaves replaced, and nothing reported. */
+Value elab_chain_with(Elab *e, const ChainVal *chain, const Value *leaf);
+
+/* `using(E, x, mass = m)`: a chain. */
+Value elab_make_chain(Elab *e, const Env *env, FnVal *fn, const Expr *x);
+/* What a chain moves, its states, reports and arguments; what it moves can be set. */
+Value elab_chain_member(Elab *e, const Env *env, const ChainVal *chain, const Expr *x);
+Value elab_chain_assign(Elab *e, const Env *env, const ChainVal *chain, const Expr *x, Value v);
+/* `c.step()` */
+void elab_run_call(Elab *e, Env *env, const Stmt *s);
+
+/* While a `state` statement is evaluated again in a later step, the chains it made, in order.
+ */
+typedef struct Keeping {
+    const ChainVal **chain; /* NULL: they start now */
+    uint32_t n, at;
+    bool move; /* what the owner moves was moved by another: they start from it again */
+} Keeping;
+
+/* The names `t`, `n_steps`, `n_warmup`, `warming_up`, with these values. */
+const Binding *elab_time(Elab *e, Value t, Value n_steps, Value n_warmup);
+/* env with them in front: in an argument they are those of whose argument it is. */
+Env elab_in_time(Elab *e, const Env *env);
 
 /* ---- entry functions (elab_entry.c, elab_hyper.c, elab_sampler.c) ---- */
 
@@ -553,6 +665,13 @@ Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
 /* A hyperparameter of this run: an input, or what the request or the default says. */
 Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d,
                        const Param *p);
+/* The same of a sampler or optimizer; `text`: what it was given where it was named, or NULL. */
+Value elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const Param *p,
+                       const Named *text, Span *ret_span);
+/* Says which settings of samplers inside others name nothing; after all was elaborated. */
+bool elab_check_nested(Elab *e);
+/* Binds an argument to the hyperparameter that it is. */
+void elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p);
 /* Where that value is written: an option, or the default. */
 Span elab_hyper_span(Elab *e, const Env *env, HyperOwner owner, const Param *p);
 /* Is the argument used where sizes stand? */

@@ -33,6 +33,7 @@ typedef enum Crossing {
 
 /* Entries of the table. */
 BuiltinFn elab_call_batch;
+BuiltinFn elab_call_model_sum;
 BuiltinFn elab_call_size;
 BuiltinFn elab_call_like;
 BuiltinFn elab_call_reshape;
@@ -44,5 +45,6 @@ BuiltinFn elab_call_gather;
 BuiltinFn elab_call_conv2d;
 BuiltinFn elab_call_cholesky;
 BuiltinFn elab_call_trisolve;
+BuiltinFn elab_call_run;
 
 #endif

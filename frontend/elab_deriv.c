@@ -150,26 +150,29 @@ make_instance(Elab *e, FnVal *f, const Call *call, Value x, Mode mode, Instance 
 {
     Frame *outer = e->frame, *inner = elab_frame_new(e, function_name(e, f), outer);
     Call inside = *call;
-    bool draws = e->may_draw, read = e->reads_t, steady = e->steady;
+    bool draws = e->may_draw, steady = e->steady;
+    uint32_t read = e->reads;
     Type t = elab_value_type(e, x);
 
     Value *arg = arena_array(e->arena, Value, call->n + 1);
     memcpy(arg, call->arg, call->n * sizeof *arg);
     e->frame = inner;
-    e->may_draw = e->reads_t = false;
+    e->may_draw = false;
     e->steady = true;
+    e->reads = 0;
     inner->b.span = call->span;
     Ref p = ir_param(&inner->b, t);
     arg[0] = (Value){.kind = VAL_ref, .ref = p, .frame = inner};
     inside.arg = arg;
     Value v = elab_call_fn(e, f, &inside, mode);
     bool ok = yield_results(e, v, call->span, &in->n_states);
-    bool alike = !e->reads_t && e->steady;
+    bool alike = e->reads == 0 && e->steady;
     in->inner = inner;
     e->frame = outer;
     e->may_draw = draws;
-    e->reads_t |= read;
     e->steady &= steady;
+    if (e->reads < read)
+        e->reads = read;
     if (!ok)
         return false;
     in->callee = inner->b.function->index;

@@ -290,7 +290,7 @@ elaborate(const ElabRequest *request, Program *ret)
         r.energy->entry = r.energy->once = true;
         r.energy->path = "";
     }
-    bool ok = build_all(e, &r);
+    bool ok = build_all(e, &r) && elab_check_nested(e);
     ret->module = e->module;
     describe(e, ret);
     return ok;

@@ -169,13 +169,13 @@ eval_member(Elab *e, const Env *env, const Expr *x)
         return transpose_last(e, v, x->span);
     if (v.kind == VAL_buffer || v.kind == VAL_slot)
         return elab_buffer_member(e, env, v, x);
+    if (v.kind == VAL_chain)
+        return elab_chain_member(e, env, v.chain, x);
     if (v.kind == VAL_fn && v.fn->kind == FN_opaque)
         return POISON; /* only checked: which energy it is, and what it has, is not known */
     if (v.kind == VAL_fn && v.fn->kind == FN_decl &&
         (v.fn->decl->kind == DECL_NETWORK || v.fn->decl->kind == DECL_ENERGY))
         return elab_network_member(e, v.fn, x);
-    if (v.kind == VAL_fn && v.fn->kind == FN_decl && v.fn->decl->kind == DECL_SAMPLER)
-        return FAIL(e, unsupported, x->span, "a member of a sampler");
     Diag *d = complain(e, elab_no_member, x->at, elab_value_text(e, v), x->name);
     diag_help(e->diags, d, "'.T' transposes an array");
     return POISON;

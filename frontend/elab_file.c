@@ -541,6 +541,16 @@ search(Elab *e, const Env *env, const char *name)
     return b;
 }
 
+/* What the owner of a chain keeps may change between two steps of the chain. */
+static void
+note_read(Elab *e, const Binding *b)
+{
+    uint32_t clock = b->slot && b->slot <= e->owner_slots ? e->clock : b->clock;
+
+    if (e->reads < clock)
+        e->reads = clock;
+}
+
 Value
 elab_lookup(Elab *e, const Env *env, const char *name, Span span)
 {
@@ -549,8 +559,7 @@ elab_lookup(Elab *e, const Env *env, const char *name, Span span)
     File *f;
 
     if (local) {
-        e->reads_t |= name == e->word.t || name == e->word.n_steps ||
-                      name == e->word.n_warmup || name == e->word.warming_up;
+        note_read(e, local);
         if (local->value.kind == VAL_open)
             return FAIL(e, elab_open_static, span, name);
         if (local->value.kind == VAL_none)
@@ -591,6 +600,7 @@ elab_bind(Elab *e, Env *env, const char *name, Value v, Span span)
     Binding *b = arena_new(e->arena, Binding);
 
     *b = (Binding){.name = name, .value = v, .act = env->act, .span = span, .next = env->local};
+    b->clock = e->binds;
     if (name == e->word.underscore)
         return;
     env->local = b;
@@ -602,6 +612,7 @@ elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span)
     Binding *b = arena_new(e->arena, Binding);
 
     *b = (Binding){.name = name, .value = v, .act = env->act, .span = span, .next = env->local};
+    b->clock = e->binds;
     b->slot = ++e->next_slot;
     env->local = b;
 }

@@ -250,6 +250,7 @@ draw_in_network(Elab *e, Distribution dist, Type type)
     attr.blocks = (words_of(dist, type, &align) + 3) / 4;
     Ref at = iteration_of(e, e->frame->nest, e->net_draws.around);
     e->net_draws.n++;
+    e->effects++;
     return elab_value_ref(e, ir_draw(&e->frame->b, type, attr, at));
 }
 
@@ -266,6 +267,7 @@ elab_draw_value(Elab *e, Distribution dist, Type type)
         return FAIL(e, elab_too_many_draws, f->b.span);
     if (e->net_draws.path)
         return draw_in_network(e, dist, type);
+    e->effects++;
     n = words_of(dist, type, &align);
     if (!nest->draws && !next_region(e, &nest->region))
         return POISON;

@@ -56,16 +56,6 @@ solve_statics(LossText *l, Env *env)
     elab_solve_end(l->e, &s, env);
 }
 
-void
-elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p)
-{
-    Value v = elab_hyper_value(e, env, owner, d, p);
-
-    v = elab_coerce(e, env, v, p->type, elab_hyper_span(e, env, owner, p),
-                    arena_printf(e->arena, "'%s' of '%s'", p->name, d->name));
-    elab_bind(e, env, p->name, v, p->name_span);
-}
-
 static void
 bind_params(LossText *l, Env *env, Value x)
 {

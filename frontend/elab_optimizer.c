@@ -1,108 +1,225 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * elab_optimizer.c -- an optimizer applied to every parameter.
+ *
+ * A sum over the model needs what every parameter gives to it before any can go on.  So the
+ * step is elaborated for all parameters once more for each such sum: the sums found before have
+ * their values, the next one adds up.
  */
 #include <string.h>
 
-#include "frontend/elab_flow.h"
+#include "frontend/elab_builtin.h"
 #include "frontend/elab_train.h"
 
-typedef struct Update {
-    Elab *e;
-    FnVal *fn;
-    const ParamInfo *p;
-    Ref gradient;
-    bool step; /* else the first values of the states */
-    OptimizerResult *to;
-} Update;
+enum { MAX_MODEL_SUMS = 64 };
 
-static void
-add_state(Update *u, const char *name, Value v)
+/* The calls of model_sum in one step, counted in the order of elaboration. */
+struct ModelSums {
+    Value known[MAX_MODEL_SUMS];
+    uint32_t n_known;
+    uint32_t at;
+    Ref adding; /* f64: what the parameters so far give to sum n_known; NO_REF: nothing */
+};
+
+static Ref
+sum_elements(Elab *e, Value v)
 {
-    Elab *e = u->e;
-    OptimizerResult *o = u->to;
-    size_t cap = o->n;
+    Ref r = elab_ref_of(e, v, DT_f64);
 
-    o->memory = arena_grow(e->arena, o->memory, o->n, &cap, o->n + 1, sizeof *o->memory);
-    cap = o->n;
-    o->state = arena_grow(e->arena, o->state, o->n, &cap, o->n + 1, sizeof *o->state);
-    o->memory[o->n] = (Memory){name, elab_value_type(e, v)};
-    o->state[o->n++] = v;
+    return ir_type(e->frame->b.function, r).rank ? ir_reduce_all(&e->frame->b, OP_sum, r) : r;
+}
+
+Value
+elab_call_model_sum(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
+                    Mode mode)
+{
+    ModelSums *sums = e->model_sums;
+
+    (void)env;
+    (void)mode;
+    if (!elab_check_call(e, b, fn, call, false) || !elab_check_number(e, b, call, 0))
+        return POISON;
+    if (e->checking && !sums)
+        return elab_value_ref(e,
+                              ir_convert(&e->frame->b, sum_elements(e, call->arg[0]), e->real));
+    if (!sums || e->frame->outer || e->frame->b.region)
+        return FAIL(e, elab_place, call->span, b->name,
+                    "an optimizer's step, outside branches and loops");
+    uint32_t i = sums->at++;
+    if (i < sums->n_known)
+        return sums->known[i];
+    if (i == MAX_MODEL_SUMS)
+        return FAIL(e, elab_too_large, call->span, "the number of sums over the model");
+    Ref own = sum_elements(e, call->arg[0]);
+    if (i == sums->n_known)
+        sums->adding = sums->adding.id ? ir_add(&e->frame->b, sums->adding, own) : own;
+    return elab_value_ref(e, ir_convert(&e->frame->b, own, e->real));
+}
+
+/* ---- what is kept ---- */
+
+static const Param *
+gradient_param(const Moves *m)
+{
+    for (uint32_t i = 0; i < m->decl->n_params; i++)
+        if (elab_is_state_param(m->decl->params[i]) && m->decl->params[i] != m->moved)
+            return m->decl->params[i];
+    return NULL;
+}
+
+static bool
+is_moved(const Elab *e, const Optimization *o, size_t i)
+{
+    return !e->param[i].state && o->gradient[i].id;
+}
+
+/* The chain of one parameter, as it is before the first step: its gradient is 0 there. */
+static bool
+start_one(Elab *e, FnVal *optimizer, Update *u, const ParamInfo *p)
+{
+    Named g = {.name = "", .value = elab_value_ref(e, ir_full(&e->frame->b, p->type, 0))};
+    const Value w = elab_entry_input(e, INPUT_param, p->name, p->type, VARY_uniform);
+
+    g.span = optimizer->decl->name_span;
+    if (!elab_moves_begin(e, &u->moves, optimizer, &g, 1, p->type))
+        return false;
+    u->moves.arg[0].name = gradient_param(&u->moves)->name;
+    Value v = elab_moves_start(e, &u->moves, w);
+    u->start = v.kind == VAL_chain ? v.chain : NULL;
+    return u->start != NULL;
 }
 
 static void
-run_state(Update *u, Env *env, const Stmt *s)
+list_memory(Elab *e, Optimization *o, const Update *u, const ParamInfo *p)
 {
-    Elab *e = u->e;
-    Value *v = arena_array(e->arena, Value, s->n_patterns);
+    Value leaf[MAX_LEAVES];
+    const char *name[MAX_LEAVES];
+    uint32_t n = elab_chain_leaves(e, u->start, leaf, name, MAX_LEAVES);
 
-    elab_values(e, env, s, s->n_patterns, v);
-    for (uint32_t i = 0; i < s->n_patterns; i++) {
-        const Pattern *p = s->patterns[i];
-        const char *name = arena_printf(e->arena, "%s.%s", p->name, u->p->name);
-        Type t = type_with(u->p->type, (DType)elab_value_type(e, v[i]).dtype);
-        if (t.dtype == DT_f64)
-            t.dtype = (uint8_t)e->real;
-        if (elab_is_poison(v[i]) || !elab_fit(e, &v[i], t))
-            continue;
-        if (u->step)
-            v[i] = elab_entry_input(e, INPUT_memory, name, t, VARY_uniform);
-        elab_bind_var(e, env, p->name, v[i], p->span);
-        add_state(u, name, v[i]);
-    }
-}
-
-static Value
-update(Update *u)
-{
-    Elab *e = u->e;
-    const Decl *d = u->fn->decl;
-    Env env = u->fn->env;
-    size_t first = u->to->n;
-
-    env.local = e->time;
-    env.act = elab_enter_text(e, d, NULL, d->name_span);
-    env.let_mode = env.ret_mode = MODE_step;
-    elab_bind_statics(e, u->fn, &env);
-    elab_bind_var(e, &env, d->params[0]->name,
-                  elab_entry_input(e, INPUT_param, u->p->name, u->p->type, VARY_uniform),
-                  d->params[0]->name_span);
-    elab_bind(e, &env, d->params[1]->name,
-              u->step ? elab_value_ref(e, u->gradient) : NO_VALUE,
-              d->params[1]->name_span);
-    for (uint32_t i = 2; i < d->n_params; i++)
-        elab_bind_hyper(e, &env, HYPER_optimizer, d, d->params[i]);
-    for (uint32_t i = 0; i < d->body->n_stmts; i++) {
-        Stmt *s = d->body->stmts[i];
-        if (s->kind == STMT_STATE)
-            run_state(u, &env, s);
-        else if (s->kind == STMT_STEP && u->step)
-            elab_run_stmts(e, &env, s->body->stmts, s->body->n_stmts);
-    }
-    size_t at = first;
-    for (uint32_t i = 0; i < d->body->n_stmts; i++)
-        for (uint32_t k = 0;
-             d->body->stmts[i]->kind == STMT_STATE && k < d->body->stmts[i]->n_patterns;
-             k++, at++) {
-            Value v = elab_find_local(&env, d->body->stmts[i]->patterns[k]->name)->value;
-            elab_fit(e, &v, u->to->memory[at].type);
-            u->to->state[at] = v;
-        }
-    return elab_find_local(&env, d->params[0]->name)->value;
+    o->memory = arena_grow(e->arena, o->memory, o->n, &o->cap, o->n + n, sizeof *o->memory);
+    for (uint32_t i = 1; i < n; i++) /* the first is the parameter */
+        o->memory[o->n++] = (Memory){arena_printf(e->arena, "%s.%s", name[i], p->name),
+                                     elab_value_type(e, leaf[i]), leaf[i], NO_VALUE};
 }
 
 bool
-elab_optimize(Elab *e, FnVal *optimizer, const Ref *gradient, bool step,
-              OptimizerResult *ret)
+elab_start_optimizer(Elab *e, FnVal *optimizer, const Ref *gradient, Optimization *o)
 {
-    ret->param = arena_array(e->arena, Value, e->n_params + 1);
+    static const Tuning own = {HYPER_optimizer, ""};
+    FnVal *tuned = arena_new(e->arena, FnVal);
+
+    *tuned = *optimizer;
+    tuned->tuning = &own;
+    *o = (Optimization){.gradient = gradient};
+    o->update = arena_alloc(e->arena, e->n_params + 1, sizeof *o->update);
     for (size_t i = 0; i < e->n_params; i++) {
-        Update u = {.e = e, .fn = optimizer, .p = &e->param[i], .gradient = gradient[i], .step = step, .to = ret};
-        ret->param[i] = NO_VALUE;
-        if (e->param[i].state || !gradient[i].id)
+        if (!is_moved(e, o, i))
             continue;
-        ret->param[i] = update(&u);
+        if (!start_one(e, tuned, &o->update[i], &e->param[i]))
+            return false;
+        list_memory(e, o, &o->update[i], &e->param[i]);
     }
-    e->act = NULL;
-    return !e->stopped && e->diags->errors == 0;
+    return true;
+}
+
+/* ---- a step ---- */
+
+/* One parameter; *at counts the memory. */
+static bool
+step_one(Elab *e, Optimization *o, size_t i, size_t *at)
+{
+    const ParamInfo *p = &e->param[i];
+    Update *u = &o->update[i];
+    Value leaf[MAX_LEAVES];
+    uint32_t n = elab_chain_leaves(e, u->start, leaf, NULL, MAX_LEAVES);
+
+    leaf[0] = elab_entry_input(e, INPUT_param, p->name, p->type, VARY_uniform);
+    for (uint32_t k = 1; k < n; k++) {
+        const Memory *m = &o->memory[*at + k - 1];
+        leaf[k] = elab_entry_input(e, INPUT_memory, m->name, m->type, VARY_uniform);
+    }
+    u->moves.arg[0].value = elab_value_ref(e, o->gradient[i]);
+    Value v = elab_moves_step(e, elab_chain_with(e, u->start, leaf).chain, NULL, 0, NULL);
+    if (v.kind != VAL_chain)
+        return false;
+    u->end = v.chain;
+    elab_chain_leaves(e, u->end, leaf, NULL, MAX_LEAVES);
+    for (uint32_t k = 1; k < n; k++)
+        o->memory[(*at)++].next = leaf[k];
+    return true;
+}
+
+static bool
+step_all(Elab *e, Optimization *o)
+{
+    size_t at = 0;
+
+    e->model_sums->adding = NO_REF;
+    for (size_t i = 0; i < e->n_params; i++) {
+        e->model_sums->at = 0;
+        if (is_moved(e, o, i) && !step_one(e, o, i, &at))
+            return false;
+    }
+    return true;
+}
+
+bool
+elab_step_optimizer(Elab *e, Optimization *o)
+{
+    ModelSums *sums = arena_new(e->arena, ModelSums);
+    bool ok;
+
+    e->model_sums = sums;
+    while ((ok = step_all(e, o)) && sums->adding.id)
+        sums->known[sums->n_known++] =
+            elab_value_ref(e, ir_convert(&e->frame->b, sums->adding, e->real));
+    e->model_sums = NULL;
+    return ok;
+}
+
+/* ---- reports ---- */
+
+static const Update *
+first_update(const Elab *e, const Optimization *o)
+{
+    for (size_t i = 0; i < e->n_params; i++)
+        if (o->update[i].end)
+            return &o->update[i];
+    return NULL;
+}
+
+static bool
+is_common(const Elab *e, const Optimization *o, uint32_t report, Value v)
+{
+    for (size_t i = 0; i < e->n_params; i++)
+        if (o->update[i].end && !ref_eq(o->update[i].end->report[report].ref, v.ref))
+            return false;
+    return true;
+}
+
+/* What all parameters report alike is one report; else each has its own. */
+void
+elab_optimizer_reports(Elab *e, const Optimization *o, Reports *ret)
+{
+    const Update *first = first_update(e, o);
+
+    *ret = (Reports){0};
+    for (uint32_t k = 0; first && k < first->moves.n_reports; k++) {
+        bool common = is_common(e, o, k, first->end->report[k]);
+        for (size_t i = 0; i < e->n_params; i++) {
+            const Update *u = &o->update[i];
+            const char *name = first->moves.report[k];
+            if (!u->end || (common && u != first))
+                continue;
+            if (!common)
+                name = arena_printf(e->arena, "%s.%s", name, e->param[i].name);
+            size_t cap = ret->cap;
+            ret->name =
+                arena_grow(e->arena, ret->name, ret->n, &cap, ret->n + 1, sizeof *ret->name);
+            ret->value = arena_grow(e->arena, ret->value, ret->n, &ret->cap, ret->n + 1,
+                                    sizeof *ret->value);
+            ret->name[ret->n] = name;
+            ret->value[ret->n++] = u->end->report[k];
+        }
+    }
 }

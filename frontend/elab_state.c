@@ -18,7 +18,7 @@ entry_of(const Frame *f)
     return f;
 }
 
-static size_t
+static NetState *
 find_state(Elab *e, const char *name, Type t)
 {
     size_t i = 0;
@@ -26,13 +26,12 @@ find_state(Elab *e, const char *name, Type t)
     while (i < e->n_net_states && strcmp(e->net_state[i]->name, name) != 0)
         i++;
     if (i < e->n_net_states)
-        return i;
+        return e->net_state[i];
     e->net_state =
         arena_grow(e->arena, e->net_state, i, &e->cap_net_states, i + 1, sizeof *e->net_state);
     e->net_state[i] = arena_new(e->arena, NetState);
     *e->net_state[i] = (NetState){.name = name, .type = t};
-    e->n_net_states++;
-    return i;
+    return e->net_state[e->n_net_states++];
 }
 
 void
@@ -52,7 +51,7 @@ elab_bind_net_state(Elab *e, Env *env, const Stmt *s)
     const ParamInfo *known = elab_register_param(e, &own, p->name, p->type);
     if (!known)
         return;
-    NetState *state = e->net_state[find_state(e, known->name, known->type)];
+    NetState *state = find_state(e, known->name, known->type);
     Value v = state->entry == entry_of(e->frame)
                   ? state->value
                   : elab_entry_input(e, INPUT_param, known->name, known->type, VARY_uniform);
@@ -87,6 +86,7 @@ elab_assign_net_state(Elab *e, NetState *s, Value v, Span span)
     s->value = (Value){.kind = VAL_ref, .ref = r, .frame = e->frame};
     s->entry = entry_of(e->frame);
     e->steady = false;
+    e->effects++;
 }
 
 /* ---- out of inner functions ---- */

@@ -84,7 +84,7 @@ bind_pattern(Elab *e, Env *env, const Pattern *p, Value v, bool var, Span span)
     }
     if (p->type)
         v = elab_coerce(e, env, v, p->type, span, arena_printf(e->arena, "'%s'", p->name));
-    if (var)
+    if (var || v.kind == VAL_chain) /* a chain is there to be moved */
         elab_bind_var(e, env, p->name, v, p->span);
     else
         elab_bind(e, env, p->name, v, p->span);
@@ -142,20 +142,27 @@ run_let(Elab *e, Env *env, const Stmt *s)
     Value *v = arena_array(e->arena, Value, s->n_patterns);
 
     const Env before = *env;
+    const uint64_t effects = e->effects;
     bool each = s->n_values == s->n_patterns;
+    uint32_t read = e->reads;
+    e->reads = 0;
     elab_values(e, env, s, s->n_patterns, v);
+    const bool again = each && s->kind == STMT_LET && e->effects == effects;
+    e->binds = e->reads;
     for (uint32_t i = 0; i < s->n_patterns; i++) {
         Span span = each ? s->values[i]->span : s->span;
         bind_pattern(e, env, s->patterns[i], v[i], s->kind == STMT_VAR, span);
-        if (each && s->kind == STMT_LET && may_be_wide(e, env, s->patterns[i], v[i]))
+        if (again && may_be_wide(e, env, s->patterns[i], v[i]))
             remember_wide(e, env, &before, s->values[i]);
     }
+    e->binds = 0;
+    e->reads = e->reads < read ? read : e->reads;
 }
 
 /* ---- assignment ---- */
 
-static const Binding *
-target_slot(Elab *e, const Env *env, const Expr *x)
+const Binding *
+elab_target_slot(Elab *e, const Env *env, const Expr *x)
 {
     const Binding *b = elab_slot_target(env, x);
 
@@ -186,6 +193,9 @@ target_slot(Elab *e, const Env *env, const Expr *x)
 static Value
 assignable(Elab *e, Value old, Value v, Span span)
 {
+    if (old.kind == VAL_chain && !elab_is_poison(v) &&
+        (v.kind != VAL_chain || v.chain->of != old.chain->of))
+        return FAIL(e, elab_assign_type, span, elab_value_text(e, old), elab_value_text(e, v));
     if (elab_is_poison(v) || old.kind == VAL_poison || !elab_is_number(old))
         return v;
     Type want = elab_value_type(e, old), have = elab_value_type(e, v);
@@ -240,7 +250,7 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
         complain(e, unsupported, slice->span, "assigning to an index of a slice");
         return;
     }
-    const Binding *b = target_slot(e, env, base);
+    const Binding *b = elab_target_slot(e, env, base);
     if (!b)
         return;
     if (!elab_is_number(b->value)) {
@@ -255,14 +265,35 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
         elab_assign_net_state(e, b->state, r, x->span);
 }
 
+/* c.x = v moves a chain. */
+static void
+assign_member(Elab *e, Env *env, const Expr *x, Value v)
+{
+    if (x->left->kind != EXPR_NAME) {
+        complain(e, unsupported, x->span, "assigning here");
+        return;
+    }
+    const Binding *b = elab_target_slot(e, env, x->left);
+    if (!b || elab_is_poison(b->value))
+        return;
+    if (b->value.kind == VAL_chain)
+        elab_push_slot(e, env, b, elab_chain_assign(e, env, b->value.chain, x, v), 0);
+    else
+        complain(e, elab_no_member, x->at, elab_value_text(e, b->value), x->name);
+}
+
 static void
 assign(Elab *e, Env *env, const Expr *x, Value v, Span span)
 {
+    if (x->kind == EXPR_MEMBER && !elab_slot_target(env, x)) {
+        assign_member(e, env, x, v);
+        return;
+    }
     if (x->kind == EXPR_INDEX) {
         assign_element(e, env, x, v);
         return;
     }
-    const Binding *b = target_slot(e, env, x);
+    const Binding *b = elab_target_slot(e, env, x);
     if (!b)
         return;
     v = assignable(e, b->value, v, span);
@@ -424,7 +455,7 @@ run_report(Elab *e, Env *env, const Stmt *s)
                  "a sampler's step, a loss or an optimizer's step");
         return;
     }
-    if (e->frame->b.region) {
+    if (e->frame->b.region != r->region) {
         complain(e, unsupported, s->span, "a report inside a branch or a loop");
         return;
     }
@@ -480,8 +511,7 @@ misplaced(Elab *e, const Stmt *s)
     case STMT_CACHE:
         complain(e, elab_place, s->span, "cache", "a sampler, before its step");
         break;
-    case STMT_STEP: complain(e, elab_place, s->span, "step", "a sampler, once"); break;
-    default: complain(e, unsupported, s->span, "a step of a sampler inside another");
+    default: complain(e, elab_place, s->span, "step", "a sampler, once");
     }
 }
 
@@ -510,6 +540,7 @@ run_stmt(Elab *e, Env *env, const Stmt *s)
             misplaced(e, s);
         break;
     case STMT_DECL: run_local_fn(e, env, s); break;
+    case STMT_CALL: elab_run_call(e, env, s); break;
     case STMT_RETURN: complain(e, elab_return_in_loop, s->span); break;
     default: misplaced(e, s);
     }

@@ -144,14 +144,19 @@ mean_gradients(Elab *e, Ref *gradient, Results *to)
 }
 
 static void
+add_reports(Results *to, const Reports *reports)
+{
+    for (size_t i = 0; i < reports->n; i++)
+        add(to, reports->name[i], OUTPUT_report, elab_ref_of(to->e, reports->value[i], DT_f64));
+}
+
+static void
 add_loss(const LossResult *loss, Results *to)
 {
     Elab *e = to->e;
 
     add(to, "loss", OUTPUT_value, elab_ref_of(e, loss->loss, DT_f64));
-    for (size_t i = 0; i < loss->reports.n; i++)
-        add(to, loss->reports.name[i], OUTPUT_report,
-            elab_ref_of(e, loss->reports.value[i], DT_f64));
+    add_reports(to, &loss->reports);
     for (size_t i = 0; i < loss->buffers.n; i++)
         add(to, loss->buffers.buffer[i]->name, OUTPUT_slot,
             elab_ref_of(e, loss->slot[i], DT_none));
@@ -170,20 +175,18 @@ next_state(Elab *e, const ParamInfo *p)
 }
 
 static void
-add_update(const OptimizerResult *o, Results *to)
+add_update(const Optimization *o, Results *to)
 {
     Elab *e = to->e;
 
     for (size_t i = 0; i < e->n_params; i++) {
         const ParamInfo *p = &e->param[i];
-        Value v = o->param[i].kind != VAL_none ? o->param[i] : next_state(e, p);
+        Value v = o->update[i].end ? o->update[i].end->x : next_state(e, p);
         add(to, p->name, OUTPUT_param, elab_ref_of(e, v, (DType)p->type.dtype));
     }
     for (size_t i = 0; i < o->n; i++)
         add(to, o->memory[i].name, OUTPUT_memory,
-            elab_ref_of(e, o->state[i], (DType)o->memory[i].type.dtype));
-    for (size_t i = 0; i < o->reports.n; i++)
-        add(to, o->reports.name[i], OUTPUT_report, elab_ref_of(e, o->reports.value[i], DT_f64));
+            elab_ref_of(e, o->memory[i].next, (DType)o->memory[i].type.dtype));
 }
 
 static bool
@@ -199,60 +202,79 @@ reports_differ(Elab *e, const Results *to)
     return true;
 }
 
-static size_t
-count_results(const Elab *e, const LossResult *l)
-{
-    return 2 + 2 * e->n_params + l->reports.n + l->buffers.n;
-}
+/* @train while it is made; @memory is made in between, as it says what the optimizer keeps. */
+typedef struct TrainStep {
+    Elab *e;
+    const Roles *roles;
+    Frame *frame;
+    LossResult loss;
+    Results norms;
+    Optimization optimization;
+} TrainStep;
 
 static bool
-build_step(Elab *e, const Roles *r, Type x, LossResult *loss)
+build_gradient(TrainStep *s, Type x)
 {
-    Point point = {.dataset = r->dataset, .columns = !r->dataset};
-    OptimizerResult o = {0};
+    Elab *e = s->e;
+    Point point = {.dataset = s->roles->dataset, .columns = !s->roles->dataset};
 
-    e->frame = elab_frame_new(e, "train", NULL);
+    s->frame = e->frame = elab_frame_new(e, "train", NULL);
     e->may_draw = true;
     elab_bind_time(e, TIME_training);
-    Value at = data_point(e, r, x, &point);
+    Value at = data_point(e, s->roles, x, &point);
     e->point = &point;
-    bool ok = !elab_is_poison(at) && elab_point_loss(e, r, at, loss);
+    bool ok = !elab_is_poison(at) && elab_point_loss(e, s->roles, at, &s->loss);
     e->point = NULL;
     if (!ok)
         return false;
-    Results norms = results_new(e, e->n_params + 1);
-    mean_gradients(e, loss->gradient, &norms);
-    if (!elab_optimize(e, r->optimizer, loss->gradient, true, &o))
-        return false;
-    Results all = results_new(e, count_results(e, loss) + e->n_params + o.n + o.reports.n);
-    add_loss(loss, &all);
-    for (uint32_t i = 0; i < norms.n; i++)
-        add(&all, norms.out[i].name, (OutputKind)norms.out[i].kind, norms.r[i]);
-    add_update(&o, &all);
-    finish(&all);
-    return reports_differ(e, &all);
+    s->norms = results_new(e, e->n_params + 1);
+    mean_gradients(e, s->loss.gradient, &s->norms);
+    return true;
 }
 
-/* ---- @memory, @slots ---- */
-
 static bool
-build_memory(Elab *e, const Roles *r, const Ref *gradient)
+build_memory(TrainStep *s)
 {
-    OptimizerResult o = {0};
+    Elab *e = s->e;
+    Optimization *o = &s->optimization;
 
     e->frame = elab_frame_new(e, "memory", NULL);
     e->frame->shared_draws = true;
     elab_bind_time(e, TIME_zero);
-    if (!elab_optimize(e, r->optimizer, gradient, false, &o))
+    if (!elab_start_optimizer(e, s->roles->optimizer, s->loss.gradient, o))
         return false;
-    Results all = results_new(e, o.n);
-    for (size_t i = 0; i < o.n; i++)
-        add(&all, o.memory[i].name, OUTPUT_memory,
-            elab_ref_of(e, o.state[i], (DType)o.memory[i].type.dtype));
+    Results all = results_new(e, o->n);
+    for (size_t i = 0; i < o->n; i++)
+        add(&all, o->memory[i].name, OUTPUT_memory,
+            elab_ref_of(e, o->memory[i].first, (DType)o->memory[i].type.dtype));
     finish(&all);
-    e->program->has_memory = o.n > 0;
+    e->program->has_memory = o->n > 0;
     return true;
 }
+
+static bool
+build_update(TrainStep *s)
+{
+    Elab *e = s->e;
+    Reports reports;
+
+    e->frame = s->frame;
+    elab_bind_time(e, TIME_training);
+    if (!elab_step_optimizer(e, &s->optimization))
+        return false;
+    elab_optimizer_reports(e, &s->optimization, &reports);
+    Results all = results_new(e, 1 + s->loss.reports.n + s->loss.buffers.n + s->norms.n +
+                                     e->n_params + s->optimization.n + reports.n);
+    add_loss(&s->loss, &all);
+    for (uint32_t i = 0; i < s->norms.n; i++)
+        add(&all, s->norms.out[i].name, (OutputKind)s->norms.out[i].kind, s->norms.r[i]);
+    add_update(&s->optimization, &all);
+    add_reports(&all, &reports);
+    finish(&all);
+    return reports_differ(e, &all);
+}
+
+/* ---- @slots ---- */
 
 static bool
 build_slots(Elab *e, const Roles *r, Type x, const Buffers *buffers)
@@ -288,7 +310,7 @@ elab_build_training(Elab *e, const Roles *r, Type x)
 {
     Program *p = e->program;
     unsigned before = e->diags->errors;
-    LossResult loss;
+    TrainStep s = {.e = e, .roles = r};
 
     p->loss = r->loss->decl->name;
     p->optimizer = r->optimizer->decl->name;
@@ -297,8 +319,8 @@ elab_build_training(Elab *e, const Roles *r, Type x)
         complain(e, elab_no_batch, r->loss->decl->name_span);
         return false;
     }
-    bool ok =
-        build_step(e, r, x, &loss) && build_slots(e, r, x, &loss.buffers) && build_memory(e, r, loss.gradient);
+    bool ok = build_gradient(&s, x) && build_memory(&s) && build_update(&s) &&
+              build_slots(e, r, x, &s.loss.buffers);
     e->may_draw = false;
     e->act = NULL;
     return ok && e->diags->errors == before && !e->stopped;

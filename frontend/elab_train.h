@@ -45,12 +45,9 @@ struct NetState {
     Value value;        /* ... to this */
 };
 
-/* Binds an argument of a loss or a data set to the hyperparameter that it is. */
-void elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p);
-
 /* What the loss of one data point comes to, in the frame of @train. */
 typedef struct LossResult {
-    Value loss; /* f64 */
+    Value loss;    /* f64 */
     Ref *gradient; /* one a parameter of the elaborator; NO_REF: the loss does not reach it */
     Reports reports;
     Buffers buffers;
@@ -60,21 +57,30 @@ bool elab_point_loss(Elab *e, const Roles *r, Value x, LossResult *ret);
 /* The first contents of one slot of every buffer. */
 bool elab_first_slots(Elab *e, const Roles *r, Type x, const Buffers *buffers, Value *ret);
 
-/* One optimizer applied to every parameter. */
+/* An optimizer at work on one parameter. */
+typedef struct Update {
+    Moves moves;
+    const ChainVal *start, *end; /* before the first step, after one; NULL: it is not moved */
+} Update;
+
 typedef struct Memory {
     const char *name; /* "m.l1.weight" */
     Type type;
+    Value first; /* in @memory */
+    Value next;  /* in @train */
 } Memory;
-typedef struct OptimizerResult {
-    Value *param; /* one a parameter: its next value */
+
+/* ... and on all of them.  Parameters without a gradient are left alone. */
+typedef struct Optimization {
+    const Ref *gradient; /* one a parameter */
+    Update *update;      /* one a parameter */
     Memory *memory;
-    Value *state; /* one a memory */
-    size_t n;
-    Reports reports;
-} OptimizerResult;
-/* A step, or the first values of the states.  Parameters without a gradient are left alone. */
-bool elab_optimize(Elab *e, FnVal *optimizer, const Ref *gradient, bool step,
-                   OptimizerResult *ret);
+    size_t n, cap;
+} Optimization;
+/* In @memory, then in @train. */
+bool elab_start_optimizer(Elab *e, FnVal *optimizer, const Ref *gradient, Optimization *o);
+bool elab_step_optimizer(Elab *e, Optimization *o);
+void elab_optimizer_reports(Elab *e, const Optimization *o, Reports *ret);
 
 /* The draw of a data set: the point; its labels become columns. */
 Value elab_draw_point(Elab *e, FnVal *dataset, Value index, Point *point);
