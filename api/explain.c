@@ -92,9 +92,9 @@ copy_inputs(Explanation *x, EbmLaunch *launch)
             if (strcmp(to->hyper[i].name, from->hyper[k].name) == 0)
                 x->hyper[i] = launch->hyper[k];
     for (uint32_t i = 0; i < to->n_inputs; i++)
-        for (size_t k = 0; k < x->run->n_bound; k++)
-            if (strcmp(to->input[i].name, x->run->bound[k].name) == 0)
-                x->input[i] = x->run->bound[k].value.data;
+        for (size_t k = 0; k < x->run->values.n_bound; k++)
+            if (strcmp(to->input[i].name, x->run->values.bound[k].name) == 0)
+                x->input[i] = x->run->values.bound[k].value.data;
     launch->hyper = x->hyper;
     launch->input = x->input;
 }
@@ -103,7 +103,7 @@ static EbmStatus
 repeat(Explanation *x, EbmReport **ret_report)
 {
     RtError error = {0};
-    EbmStatus status = run_bind(x->run, ret_report);
+    EbmStatus status = values_bind(&x->run->values, ret_report);
 
     if (status == EBM_OK)
         status = find_interpreter(x, ret_report);
