@@ -21,11 +21,13 @@ import sys
 import tempfile
 import time
 
-from workloads import WORKLOADS
+from workloads import TRAINING, WORKLOADS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 PEERS = {"jax": "jax_peer.py", "torchebm": "torchebm_peer.py"}
+TRAINING_PEERS = {"jax": ["jax_train.py"], "torchebm": ["torchebm_train.py"],
+                  "compiled": ["torchebm_train.py", "compile"]}
 LIMIT_FLAGS = ["-std=gnu17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-w"]
 
 
@@ -105,12 +107,23 @@ class Kernel:
         pass
 
 
+class Trainer(Kernel):
+    """The kernel of a training step."""
+
+    def __init__(self, build, workload, seconds, threads=1):
+        self.threads = threads
+        self.command = [os.path.join(build, "train_bench"), os.path.join(HERE, "models", workload.model),
+                        workload.loss, f"batch={workload.batch}", f"threads={threads}", f"seconds={seconds}"]
+        self.command += [f"static:{k}={v}" for k, v in workload.statics.items()]
+        self.command += [f"{k}={v}" for k, v in workload.settings.items()]
+
+
 class Peer:
     """A process that measures once for every line it is sent."""
 
-    def __init__(self, python, script, build, name, seconds):
+    def __init__(self, python, script, build, name, seconds, *more):
         self.process = subprocess.Popen(
-            [python, os.path.join(HERE, "peers", script), name, str(seconds)], stdin=subprocess.PIPE,
+            [python, os.path.join(HERE, "peers", script), name, str(seconds), *more], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env=dict(os.environ, BENCH_DATA=build), preexec_fn=one_core)
         self.ready = self.read()
@@ -143,9 +156,10 @@ def build_kernel_timer(meson_build, build):
     library = os.path.join(meson_build, "api")
     if not any(name.startswith("libebm.so") for name in (os.listdir(library) if os.path.isdir(library) else [])):
         return False
-    run([os.environ.get("CC", "cc"), "-O2", "-std=gnu17", "-I" + os.path.join(ROOT, "include"),
-         os.path.join(HERE, "ebm_bench.c"), "-o", os.path.join(build, "ebm_bench"),
-         "-L" + library, "-lebm", "-Wl,-rpath," + os.path.abspath(library)])
+    for name in ("ebm_bench", "train_bench"):
+        run([os.environ.get("CC", "cc"), "-O2", "-std=gnu17", "-I" + os.path.join(ROOT, "include"),
+             os.path.join(HERE, name + ".c"), "-o", os.path.join(build, name),
+             "-L" + library, "-lebm", "-lm", "-Wl,-rpath," + os.path.abspath(library)])
     return True
 
 
@@ -166,15 +180,33 @@ def start(make, what):
         return None
 
 
-def measure_workload(name, args, build, have_kernels, libraries):
+def sampling_makers(name, args, build, have_kernels):
     workload = WORKLOADS[name]
     makers = {"limit": lambda: Limit(build, name, workload, args.seconds)}
     if have_kernels:
         makers["ebmc"] = lambda: Kernel(build, workload, args.seconds)
-    if args.peers:
-        python = os.path.join(args.peers, "bin", "python")
-        for peer, script in PEERS.items():
-            makers[peer] = lambda script=script: Peer(python, script, build, name, args.seconds)
+    for peer, script in PEERS.items():
+        makers[peer] = lambda script=script: Peer(python_of(args), script, build, name, args.seconds)
+    return makers
+
+
+def training_makers(name, args, build, have_kernels):
+    makers = {"ebmc": lambda: Trainer(build, TRAINING[name], args.seconds)} if have_kernels else {}
+    for peer, script in TRAINING_PEERS.items():
+        makers[peer] = lambda script=script: Peer(python_of(args), script[0], build, name, args.seconds, *script[1:])
+    return makers
+
+
+def python_of(args):
+    return os.path.join(args.peers, "bin", "python")
+
+
+def measure_workload(name, args, build, have_kernels, libraries):
+    workload = WORKLOADS.get(name) or TRAINING[name]
+    find = sampling_makers if name in WORKLOADS else training_makers
+    makers = find(name, args, build, have_kernels)
+    if not args.peers:
+        makers = {k: m for k, m in makers.items() if k in ("limit", "ebmc")}
     runners = {k: start(m, f"{name}: {k}") for k, m in makers.items()}
     turns = {k: [] for k, r in runners.items() if r}
     for _ in range(args.repeat):
@@ -280,6 +312,11 @@ def roofline(workload, peak):
     return min(rates) if rates else None
 
 
+def training_limit(workload, peak):
+    """Steps a second if nothing but the products and the random numbers took time."""
+    return 1 / (workload.flops / peak["fma"] + workload.normals / peak["normals"])
+
+
 def number(x):
     if x is None:
         return "-"
@@ -293,10 +330,28 @@ def ratio(x, y, form="{:.1f}x"):
     return form.format(x / y) if x and y else "-"
 
 
+def present(peers, results):
+    return [p for p in peers if any(p in r for r in results.values())]
+
+
+def training_table(results):
+    done = {n: r for n, r in results["workloads"].items() if n in TRAINING}
+    peers = present(TRAINING_PEERS, done)
+    rows = [["training step", "unit", "limit", "ebmc", "of limit", *(f"to {p}" for p in peers)]]
+    for name, result in done.items():
+        workload = TRAINING[name]
+        rate = {k: r["rate"] for k, r in result.items()}
+        limit = training_limit(workload, results["peak"])
+        rows.append([f"{name}: {workload.title}", workload.unit, number(limit), number(rate.get("ebmc")),
+                     ratio(rate.get("ebmc"), limit, "{:.0%}"), *(ratio(rate.get("ebmc"), rate.get(p)) for p in peers)])
+    return rows
+
+
 def table(results):
-    peers = [p for p in PEERS if any(p in r for r in results["workloads"].values())]
+    done = {n: r for n, r in results["workloads"].items() if n in WORKLOADS}
+    peers = present(PEERS, done)
     rows = [["workload", "unit", "limit", "ebmc", "of limit", "of roofline", *(f"to {p}" for p in peers)]]
-    for name, result in results["workloads"].items():
+    for name, result in done.items():
         workload = WORKLOADS[name]
         rate = {k: r["rate"] for k, r in result.items()}
         ebmc, limit = rate.get("ebmc"), rate.get("limit")
@@ -334,8 +389,10 @@ def report(results, with_whole_runs):
            f"{number(peak['read_20MB'])}B/s from 20 MB, {number(peak['read_1GiB'])}B/s from 1 GiB.")
     yield f"{m['date']}; load {m['load']:.1f} before. {'; '.join(results['libraries'].values())}".rstrip()
     yield ""
-    yield from markdown(table(results))
-    yield ""
+    for rows in (table(results), training_table(results)):
+        if len(rows) > 1:
+            yield from markdown(rows)
+            yield ""
     if with_whole_runs:
         yield from whole_runs(results)
     else:
@@ -356,7 +413,7 @@ def warn(results):
     if busy(results):
         say(f"note: this machine was busy (load {results['machine']['load']:.1f}); wall times suffer from that")
     for name, result in results["workloads"].items():
-        if WORKLOADS[name].stationary and "ebmc" in result and "limit" in result:
+        if name in WORKLOADS and WORKLOADS[name].stationary and "ebmc" in result and "limit" in result:
             ours, theirs = result["ebmc"]["check"], result["limit"]["check"]
             if not abs(ours - theirs) < 0.05 * abs(theirs):
                 say(f"WRONG: {name}: mean square {ours:.4f}, the limit's is {theirs:.4f}")
@@ -366,7 +423,8 @@ def warn(results):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workloads", default=",".join(WORKLOADS), help=", ".join(WORKLOADS))
+    parser.add_argument("--workloads", default=",".join([*WORKLOADS, *TRAINING]),
+                        help=", ".join([*WORKLOADS, *TRAINING]))
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4, help="of one measurement")
     parser.add_argument("--peers", nargs="?", const=os.path.join(ROOT, "build", "peers"), help="their environment")
@@ -376,8 +434,8 @@ def arguments():
     args = parser.parse_args()
     args.workloads = args.workloads.split(",")
     for name in args.workloads:
-        if name not in WORKLOADS:
-            parser.error(f"no workload '{name}'; there are {', '.join(WORKLOADS)}")
+        if name not in WORKLOADS and name not in TRAINING:
+            parser.error(f"no workload '{name}'; there are {', '.join([*WORKLOADS, *TRAINING])}")
     return args
 
 

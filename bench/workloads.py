@@ -39,6 +39,61 @@ def logistic(chains):
         flops=4 * 100_000 * 50, bytes=4 * 100_000 * 50 // chains)
 
 
+@dataclass
+class Training:
+    """A training step.  Its limit is counted: the flops at the FMA peak, then the normals."""
+    title: str
+    model: str
+    loss: str
+    batch: int
+    flops: float  # of the products that a step cannot do without
+    normals: int = 0
+    settings: dict = field(default_factory=dict)
+    statics: dict = field(default_factory=dict)
+    unit: str = "training-steps/s"
+    units: int = 1
+
+
+def weights(d, h):
+    return d * h + h * h + h
+
+
+def contrastive(d, h, batch, k=10):
+    """k gradients by x, of 4 flops a weight; then value and weight gradient, 6 each, of two points."""
+    return Training(f"CD-{k}, MLP {d}-{h}-{h}-1, batch {batch}", "net.ebm", "contrastive_divergence", batch,
+                    batch * (4 * k + 12) * weights(d, h), batch * k * d, statics={"d": d, "h": h})
+
+
+def exact(d, h=128, batch=128):
+    """The forward Laplacian: value, d tangents and the second-order term through all but the first layer,
+    2 flops a weight each; reverse mode over it twice as much again."""
+    return Training(f"exact score matching, MLP {d}-{h}-{h}-1, batch {batch}", "net.ebm", "score_matching", batch,
+                    batch * 3 * (2 * weights(d, h) + 2 * (weights(d, h) - d * h) * (d + 1)), statics={"d": d, "h": h})
+
+
+def denoising(d=16, h=128, batch=128):
+    """The gradient by x, and reverse mode over it."""
+    return Training(f"denoising score matching, MLP {d}-{h}-{h}-1, batch {batch}", "net.ebm",
+                    "denoising_score_matching", batch, batch * 12 * weights(d, h), batch * d, statics={"d": d, "h": h})
+
+
+def sliced(d=16, h=128, batch=128, directions=5):
+    """Value once, a tangent and a second-order term a direction, and reverse mode over it."""
+    return Training(f"sliced score matching, {directions} directions, MLP {d}-{h}-{h}-1, batch {batch}", "net.ebm",
+                    "sliced_score_matching", batch, batch * 3 * (2 + 4 * directions) * weights(d, h),
+                    statics={"d": d, "h": h})
+
+
+TRAINING = {
+    "cd": contrastive(2, 128, 256),
+    "sm_2": exact(2),
+    "sm_8": exact(8),
+    "sm_16": exact(16),
+    "dsm": denoising(),
+    "ssm": sliced(),
+    "cd_wide": contrastive(784, 512, 256),
+}
+
 WORKLOADS = {
     "w1": Workload("double well 1024 x 128, Langevin", "element-steps/s", 128, "double_well",
                    "double_well.ebm", "langevin", 1024, {"step_size": "0.01"}, stationary=True),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * peak.c -- what one core can do at all: fused multiply-adds, and reading memory.
+ * peak.c -- what one core can do at all: fused multiply-adds, normal random numbers, and reading
+ * memory.
  *
  * Memory is read from 20 MB, the rows of the regression, and from 1 GiB, which no cache holds.
  */
@@ -23,6 +24,20 @@ run_fma(long turns)
     for (int i = 1; i < CHAINS; i++)
         sum += a[i];
     return vec_sum(sum) / (CHAINS * LANES);
+}
+
+static double
+run_normals(long turns)
+{
+    Vec sum[4] = {0};
+    for (long turn = 0; turn < turns * FMA_TURNS; turn++) {
+        Vec z[4];
+        random_normals(0, (uint32_t)turn, 0, z);
+        UNROLL
+        for (int i = 0; i < 4; i++)
+            sum[i] += z[i];
+    }
+    return vec_sum(sum[0] + sum[1] + sum[2] + sum[3]) / (4 * LANES);
 }
 
 static Vec *memory;
@@ -65,6 +80,7 @@ main(int argc, char **argv)
 {
     double seconds = seconds_wanted(argc, argv);
     measure("fma", "flop/s", 2.0 * LANES * CHAINS * FMA_TURNS, seconds, run_fma);
+    measure("normals", "1/s", 4.0 * LANES * FMA_TURNS, seconds, run_normals);
     return measure_read("read_20MB", (size_t)20 * 1000 * 1024, seconds) ||
            measure_read("read_1GiB", (size_t)1 << 30, seconds);
 }
