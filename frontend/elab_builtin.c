@@ -547,6 +547,8 @@ static const Builtin table[] = {
     ELEMENTWISE(expm1),
     ELEMENTWISE(log),
     ELEMENTWISE(log1p),
+    ELEMENTWISE(sigmoid),
+    ELEMENTWISE(softplus),
     ELEMENTWISE(sqrt),
     ELEMENTWISE(sin),
     ELEMENTWISE(cos),

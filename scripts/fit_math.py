@@ -163,6 +163,7 @@ def of_square(function, first, second):
 exp_rest = series(1e-20, lambda x: mpf(1) / 2 + x / 6, lambda x: (M.expm1(x) - x) / x**2)
 log_rest = series(1e-20, lambda f: -mpf(1) / 2 + f / 3, lambda f: (M.log1p(f) - f) / f**2)
 exp2_rest = series(1e-25, lambda r: LN2, lambda r: (2**r - 1) / r)
+log1p_ratio = series(1e-20, lambda e: 1 - e / 2, lambda e: M.log1p(e) / e)
 log_unit = series(1e-60, lambda f: mpf(-2), lambda f: -2 * M.log1p(f) / f)
 sin_rest = of_square(M.sin, -mpf(1) / 6, mpf(1) / 120)
 tan_rest = of_square(M.tan, mpf(1) / 3, mpf(2) / 15)
@@ -245,6 +246,7 @@ def tables(digits):
         -1, 1, 12, 25)
     row("digamma_far", digamma_far, lambda z: z / mpf(0.7), mpf("1e-9"), 0.16, 4, 13)
     row("log_unit", log_unit, relative(log_unit), -0.5, 0, 9, 20)
+    row("softplus", log1p_ratio, relative(log1p_ratio), 0, 1, 10, 21)
 
 
 print(HEAD + "#if WIDTH == 32")

@@ -26,11 +26,32 @@ exact_lgamma(mpfr_ptr r, mpfr_srcptr x, mpfr_rnd_t rounding)
     return mpfr_lgamma(r, &sign, x, rounding);
 }
 
+static int
+exact_sigmoid(mpfr_ptr r, mpfr_srcptr x, mpfr_rnd_t rounding)
+{
+    mpfr_neg(r, x, rounding);
+    mpfr_exp(r, r, rounding);
+    mpfr_add_ui(r, r, 1, rounding);
+    return mpfr_ui_div(r, 1, r, rounding);
+}
+
+/* e^x, or x, where 1 + e^x is no more than 1, or than e^x, to the precision at hand. */
+static int
+exact_softplus(mpfr_ptr r, mpfr_srcptr x, mpfr_rnd_t rounding)
+{
+    mpfr_exp(r, x, rounding);
+    return mpfr_inf_p(r) && !mpfr_inf_p(x) ? mpfr_set(r, x, rounding)
+                                           : mpfr_log1p(r, r, rounding);
+}
+
 static const Exact1 exact1[MATH_COUNT] = {
-    [MATH_exp] = mpfr_exp,     [MATH_expm1] = mpfr_expm1,    [MATH_log] = mpfr_log,
-    [MATH_log1p] = mpfr_log1p, [MATH_sin] = mpfr_sin,        [MATH_cos] = mpfr_cos,
-    [MATH_tan] = mpfr_tan,     [MATH_tanh] = mpfr_tanh,      [MATH_atan] = mpfr_atan,
-    [MATH_erf] = mpfr_erf,     [MATH_lgamma] = exact_lgamma, [MATH_digamma] = mpfr_digamma,
+    [MATH_exp] = mpfr_exp,          [MATH_expm1] = mpfr_expm1,
+    [MATH_log] = mpfr_log,          [MATH_log1p] = mpfr_log1p,
+    [MATH_sin] = mpfr_sin,          [MATH_cos] = mpfr_cos,
+    [MATH_sigmoid] = exact_sigmoid, [MATH_softplus] = exact_softplus,
+    [MATH_tan] = mpfr_tan,          [MATH_tanh] = mpfr_tanh,
+    [MATH_atan] = mpfr_atan,        [MATH_erf] = mpfr_erf,
+    [MATH_lgamma] = exact_lgamma,   [MATH_digamma] = mpfr_digamma,
 };
 
 /* One run over inputs: the worst error, and where. */
