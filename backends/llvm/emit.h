@@ -213,6 +213,8 @@ Value emit_pointwise(Emit *e, const Node *n, const Value *const arg[3]);
 LLVMValueRef build_op(Emit *e, Op op, DType d, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
 LLVMValueRef convert_to(Emit *e, DType d, DType to, LLVMValueRef x);
 LLVMValueRef select_lanes(Emit *e, LLVMValueRef mask, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef nan_where(Emit *e, DType d, LLVMValueRef mask, LLVMValueRef x);
+LLVMValueRef extreme_number(Emit *e, DType d, bool greater, LLVMValueRef x, LLVMValueRef y);
 
 /* ---- memory.c */
 Value array_new(Emit *e, Type type, bool chain);

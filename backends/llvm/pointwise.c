@@ -82,27 +82,49 @@ own_sign(Emit *e, const Operands *o)
     return select_lanes(e, above, number(e, o->d, o->x, 1), r);
 }
 
-/* x if it is NaN or compares so with y, else y. */
-static LLVMValueRef
-choose(Emit *e, const Operands *o, LLVMRealPredicate real, LLVMIntPredicate integer)
+/* NaN where the mask holds, else x.  Of a NaN no bits are promised: with all of them set LLVM
+ * needs no constant. */
+LLVMValueRef
+nan_where(Emit *e, DType d, LLVMValueRef mask, LLVMValueRef x)
 {
+    LLVMValueRef ones =
+        scalar_constant(e, d, (Scalar){.bits = dtype_size(d) == 4 ? UINT32_MAX : UINT64_MAX});
+
+    return select_lanes(e, mask, like(x, ones), x);
+}
+
+/* The greater or smaller number, y where one is NaN: one instruction. */
+LLVMValueRef
+extreme_number(Emit *e, DType d, bool greater, LLVMValueRef x, LLVMValueRef y)
+{
+    LLVMRealPredicate real = greater ? LLVMRealOGT : LLVMRealOLT;
+    LLVMIntPredicate integer = greater ? LLVMIntSGT : LLVMIntSLT;
+    LLVMValueRef first = dtype_is_float(d) ? LLVMBuildFCmp(e->b, real, x, y, "")
+                                           : LLVMBuildICmp(e->b, integer, x, y, "");
+
+    return select_lanes(e, first, x, y);
+}
+
+static LLVMValueRef
+extreme_or_nan(Emit *e, const Operands *o, bool greater)
+{
+    LLVMValueRef r = extreme_number(e, o->d, greater, o->x, o->y);
+
     if (!dtype_is_float(o->d))
-        return select_lanes(e, LLVMBuildICmp(e->b, integer, o->x, o->y, ""), o->x, o->y);
-    LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, o->x, o->x, "");
-    LLVMValueRef r = select_lanes(e, LLVMBuildFCmp(e->b, real, o->x, o->y, ""), o->x, o->y);
-    return select_lanes(e, nan, o->x, r);
+        return r;
+    return nan_where(e, o->d, LLVMBuildFCmp(e->b, LLVMRealUNO, o->x, o->x, ""), r);
 }
 
 static LLVMValueRef
 own_min(Emit *e, const Operands *o)
 {
-    return choose(e, o, LLVMRealOLT, LLVMIntSLT);
+    return extreme_or_nan(e, o, false);
 }
 
 static LLVMValueRef
 own_max(Emit *e, const Operands *o)
 {
-    return choose(e, o, LLVMRealOGT, LLVMIntSGT);
+    return extreme_or_nan(e, o, true);
 }
 
 typedef struct Quotient {
