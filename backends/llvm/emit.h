@@ -101,6 +101,7 @@ typedef struct Random {
     LLVMValueRef high;                      /* i64: step high << 10 */
     LLVMValueRef chain_high;                /* i64, below 2^10 */
     LLVMValueRef even, odd;                 /* i64 vectors: low words of the lanes' chains */
+    LLVMValueRef pair, pair_high;           /* the same of chains' numbers halved */
 } Random;
 
 /* Whether `sample` works on two blocks at once where it can. */
