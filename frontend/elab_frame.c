@@ -130,14 +130,18 @@ elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index, const uint
     e->frame->nest = nest;
 }
 
-/* Blocks of random words an iteration takes; known when its last draw is. */
+/* Blocks of random words an iteration takes; known when its last draw is.  Half a block serves
+ * one chain, the other half its neighbour. */
 static void
 number_blocks(Frame *f, const Nest *nest)
 {
     uint32_t blocks = (nest->words + 3) / 4;
 
-    for (size_t i = 0; i < nest->n; i++)
-        f->b.function->node[nest->node[i]].attr.draw.blocks = blocks;
+    for (size_t i = 0; i < nest->n; i++) {
+        DrawAttr *draw = &f->b.function->node[nest->node[i]].attr.draw;
+        draw->blocks = blocks;
+        draw->halved = nest->words <= 2 && !draw->shared;
+    }
 }
 
 void

@@ -121,8 +121,8 @@ same_ints(const Attr *a, const Attr *b)
 static bool
 same_draw(const DrawAttr *a, const DrawAttr *b)
 {
-    return a->dist == b->dist && a->shared == b->shared && a->region == b->region &&
-           a->word == b->word && a->blocks == b->blocks;
+    return a->dist == b->dist && a->shared == b->shared && a->halved == b->halved &&
+           a->region == b->region && a->word == b->word && a->blocks == b->blocks;
 }
 
 static bool

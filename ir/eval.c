@@ -108,6 +108,7 @@ eval_f32(Op op, const Scalar a[3])
 #define NEG(x) (-(x))
 #define ABS(x) fabsf(x)
 #define SQRT(x) sqrtf(x)
+#define SCALE(x, y) (isnan(y) ? (y) : ldexpf(x, (int)(y)))
 #define FLOOR(x) floorf(x)
 #define CEIL(x) ceilf(x)
 #define RINT(x) rintf(x)
@@ -132,6 +133,7 @@ eval_f32(Op op, const Scalar a[3])
 #undef FMA
 #undef ABS
 #undef SQRT
+#undef SCALE
 #undef FLOOR
 #undef CEIL
 #undef RINT
@@ -156,6 +158,7 @@ eval_f64(Op op, const Scalar a[3])
 #define FMA(x, y, z) fma(x, y, z)
 #define ABS(x) fabs(x)
 #define SQRT(x) sqrt(x)
+#define SCALE(x, y) (isnan(y) ? (y) : ldexp(x, (int)(y)))
 #define FLOOR(x) floor(x)
 #define CEIL(x) ceil(x)
 #define RINT(x) rint(x)

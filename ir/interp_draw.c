@@ -21,7 +21,9 @@ static void
 make_block(Stream *t, uint32_t block)
 {
     const InterpPlace *at = &t->s->place;
-    uint64_t chain = t->attr->shared ? UINT64_MAX : at->chain;
+    uint64_t chain = t->attr->shared   ? UINT64_MAX
+                     : t->attr->halved ? at->chain >> 1
+                                       : at->chain;
     uint32_t counter[4] = {
         t->iteration * t->attr->blocks + block,
         (uint32_t)at->step,
@@ -41,6 +43,8 @@ take_word(Stream *t, uint32_t i)
 {
     uint32_t word = t->attr->word + i;
 
+    if (t->attr->halved && t->s->place.chain & 1)
+        word += BLOCK_WORDS / 2;
     if (!t->made || t->block != word / BLOCK_WORDS)
         make_block(t, word / BLOCK_WORDS);
     return t->word[word % BLOCK_WORDS];

@@ -139,10 +139,12 @@ extern const char *const draw_name[DRAW_COUNT];
 
 /* Where a draw's random bits stand (docs/ir.md, "Draws").  Elements of f32 take one word each
  * (normals in pairs), of f64 two.  Element e of a draw is made of the words from `word + e`
- * (f64: `word + 2 e`) on, of the `blocks` Philox blocks of its iteration. */
+ * (f64: `word + 2 e`) on, of the `blocks` Philox blocks of its iteration.  Where
+ * an iteration takes two words at most, two consecutive chains halve a block. */
 typedef struct DrawAttr {
     uint8_t dist;    /* Distribution */
     bool shared;     /* the same for every chain */
+    bool halved;     /* chains 2k and 2k + 1 share a block: words 0, 1 and 2, 3; never shared */
     uint16_t region; /* loop nest that draws, < 4096 */
     uint32_t word; /* first word within the iteration; even for normals, a multiple of 4 for f64
                       normals */

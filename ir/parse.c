@@ -417,7 +417,9 @@ parse_loop(Parser *p, Attr *a)
     set_ints(a, &ints);
 }
 
-/* "[normal, region 0, word 0, blocks 1, shared]" */
+static const char *const share_name[] = {"shared", "halved"};
+
+/* "[normal, region 0, word 0, blocks 1]"; ", shared" or ", halved" may follow. */
 static void
 parse_draw(Parser *p, DrawAttr *a)
 {
@@ -432,8 +434,8 @@ parse_draw(Parser *p, DrawAttr *a)
     expect_word(p, "blocks");
     a->blocks = (uint32_t)parse_int(p, 0, UINT32_MAX, "a number of blocks");
     if (take_mark(p, ',')) {
-        expect_word(p, "shared");
-        a->shared = true;
+        a->halved = choose(p, share_name, 2, "'shared' or 'halved'") == 1;
+        a->shared = !a->halved;
     }
 }
 

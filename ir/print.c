@@ -224,7 +224,10 @@ static void
 print_draw(FILE *out, const DrawAttr *a)
 {
     fprintf(out, "[%s, region %u, word %u, blocks %u%s]", draw_name[a->dist], a->region,
-            a->word, a->blocks, a->shared ? ", shared" : "");
+            a->word, a->blocks,
+            a->shared   ? ", shared"
+            : a->halved ? ", halved"
+                        : "");
 }
 
 static void

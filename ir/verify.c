@@ -228,6 +228,8 @@ check_draw(Checker *c, uint32_t id)
     expect(c, a->word % align == 0, id, "a normal draw's first word is even, of f64 fourfold");
     expect(c, a->word + words <= 4 * (uint64_t)a->blocks, id,
            "a draw's words lie within its blocks");
+    expect(c, !a->halved || (!a->shared && a->blocks == 1 && a->word + words <= 2), id,
+           "a halved draw takes two words at most of its iteration, for each chain");
 }
 
 static void

@@ -223,7 +223,7 @@ def tables(digits):
     turn = (M.pi / 4 * mpf("1.04")) ** 2
     half = LN2 / 2 * 1.01
     s2 = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2
-    row("exp", exp_rest, lambda x: x**2 / M.exp(x), -LN2 * 1.01, LN2 * 1.01, 6, 12)
+    row("exp", exp_rest, lambda x: x**2 / M.exp(x), -LN2 / 2 * mpf("1.005"), LN2 / 2 * mpf("1.005"), 5, 10)
     row("expm1", exp_rest, lambda x: abs(x**2 / M.expm1(x)) if x else mpf(0), -half, half, 6, 11)
     if narrow:
         row("log", log_rest, lambda f: abs(f * f / M.log1p(f)) if f else mpf(0), 1 / SQRT2 - 1, SQRT2 - 1, 9, 9)

@@ -105,6 +105,7 @@ typedef struct Random {
     LLVMValueRef chain_high;                /* i64, below 2^10 */
     LLVMValueRef first;                     /* i64: chain of lane 0 */
     LLVMValueRef even, odd;                 /* i64 vectors: low words of the lanes' chains */
+    LLVMValueRef pair, pair_high;           /* the same of chains' numbers halved */
 } Random;
 
 /* Whether `sample` works on two blocks at once where it can. */
@@ -228,6 +229,8 @@ Value emit_pointwise(Emit *e, const Node *n, const Value *const arg[3]);
 LLVMValueRef build_op(Emit *e, Op op, DType d, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
 LLVMValueRef convert_to(Emit *e, DType d, DType to, LLVMValueRef x);
 LLVMValueRef select_lanes(Emit *e, LLVMValueRef mask, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef nan_where(Emit *e, DType d, LLVMValueRef mask, LLVMValueRef x);
+LLVMValueRef extreme_number(Emit *e, DType d, bool greater, LLVMValueRef x, LLVMValueRef y);
 
 /* ---- memory.c */
 Value array_new(Emit *e, Type type, bool chain);

@@ -82,27 +82,49 @@ own_sign(Emit *e, const Operands *o)
     return select_lanes(e, above, number(e, o->d, o->x, 1), r);
 }
 
-/* x if it is NaN or compares so with y, else y. */
-static LLVMValueRef
-choose(Emit *e, const Operands *o, LLVMRealPredicate real, LLVMIntPredicate integer)
+/* NaN where the mask holds, else x.  Of a NaN no bits are promised: with all of them set LLVM
+ * needs no constant. */
+LLVMValueRef
+nan_where(Emit *e, DType d, LLVMValueRef mask, LLVMValueRef x)
 {
+    LLVMValueRef ones =
+        scalar_constant(e, d, (Scalar){.bits = dtype_size(d) == 4 ? UINT32_MAX : UINT64_MAX});
+
+    return select_lanes(e, mask, like(x, ones), x);
+}
+
+/* The greater or smaller number, y where one is NaN: one instruction. */
+LLVMValueRef
+extreme_number(Emit *e, DType d, bool greater, LLVMValueRef x, LLVMValueRef y)
+{
+    LLVMRealPredicate real = greater ? LLVMRealOGT : LLVMRealOLT;
+    LLVMIntPredicate integer = greater ? LLVMIntSGT : LLVMIntSLT;
+    LLVMValueRef first = dtype_is_float(d) ? LLVMBuildFCmp(e->b, real, x, y, "")
+                                           : LLVMBuildICmp(e->b, integer, x, y, "");
+
+    return select_lanes(e, first, x, y);
+}
+
+static LLVMValueRef
+extreme_or_nan(Emit *e, const Operands *o, bool greater)
+{
+    LLVMValueRef r = extreme_number(e, o->d, greater, o->x, o->y);
+
     if (!dtype_is_float(o->d))
-        return select_lanes(e, LLVMBuildICmp(e->b, integer, o->x, o->y, ""), o->x, o->y);
-    LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, o->x, o->x, "");
-    LLVMValueRef r = select_lanes(e, LLVMBuildFCmp(e->b, real, o->x, o->y, ""), o->x, o->y);
-    return select_lanes(e, nan, o->x, r);
+        return r;
+    return nan_where(e, o->d, LLVMBuildFCmp(e->b, LLVMRealUNO, o->x, o->x, ""), r);
 }
 
 static LLVMValueRef
 own_min(Emit *e, const Operands *o)
 {
-    return choose(e, o, LLVMRealOLT, LLVMIntSLT);
+    return extreme_or_nan(e, o, false);
 }
 
 static LLVMValueRef
 own_max(Emit *e, const Operands *o)
 {
-    return choose(e, o, LLVMRealOGT, LLVMIntSGT);
+    return extreme_or_nan(e, o, true);
 }
 
 typedef struct Quotient {
@@ -169,6 +191,61 @@ own_select(Emit *e, const Operands *o)
     return select_lanes(e, o->x, o->y, o->z);
 }
 
+/* One instruction of AVX-512. */
+static LLVMValueRef
+scale_register(Emit *e, const Operands *o)
+{
+    bool narrow = o->d == DT_f32;
+    LLVMTypeRef t = LLVMTypeOf(o->x);
+    LLVMTypeRef mask = LLVMIntTypeInContext(e->context, LLVMGetVectorSize(t));
+    LLVMValueRef arg[5] = {o->x, o->y, LLVMConstNull(t), LLVMConstAllOnes(mask),
+                           int32_of(e, 4)}; /* 4: rounds as the control word says */
+
+    return intrinsic(
+        e, narrow ? "llvm.x86.avx512.mask.scalef.ps.512" : "llvm.x86.avx512.mask.scalef.pd.512",
+        NULL, 5, arg);
+}
+
+/* Two factors: y + 2 bias, in the low bits of the sum, is halved, and both halves are
+ * exponents. */
+static LLVMValueRef
+scale_twice(Emit *e, const Operands *o)
+{
+    bool narrow = o->d == DT_f32;
+    DType bits = narrow ? DT_i32 : DT_i64;
+    LLVMTypeRef t = LLVMTypeOf(o->x), integers = type_like(o->x, scalar_type(e, bits));
+    double round = narrow ? 0x1.8p23 + 2 * 127 : 0x1.8p52 + 2 * 1023;
+    LLVMValueRef sum = LLVMBuildFAdd(e->b, o->y, number(e, o->d, o->y, round), "");
+    LLVMValueRef both = LLVMBuildBitCast(e->b, sum, integers, "");
+    LLVMValueRef one = number(e, bits, both, 1), by = number(e, bits, both, narrow ? 23 : 52);
+    LLVMValueRef half[2] = {LLVMBuildLShr(e->b, both, one, "")}, r = o->x;
+
+    half[1] = LLVMBuildSub(e->b, both, half[0], "");
+    for (int i = 0; i < 2; i++) {
+        LLVMValueRef factor = LLVMBuildShl(e->b, half[i], by, "");
+        r = LLVMBuildFMul(e->b, r, LLVMBuildBitCast(e->b, factor, t, ""), "");
+    }
+    return r;
+}
+
+static LLVMValueRef
+own_scale(Emit *e, const Operands *o)
+{
+    LLVMTypeRef t = LLVMTypeOf(o->x);
+    bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
+    unsigned n = vector ? LLVMGetVectorSize(t) : 1, half = n / 2;
+    unsigned bytes = n * dtype_size(o->d);
+
+    if (!vector || e->registers < 32 || bytes < e->register_bytes)
+        return scale_twice(e, o);
+    if (bytes == e->register_bytes)
+        return scale_register(e, o);
+    Operands low = {o->d, some_lanes(e, o->x, 0, half), some_lanes(e, o->y, 0, half), NULL};
+    Operands high = {o->d, some_lanes(e, o->x, half, half), some_lanes(e, o->y, half, half),
+                     NULL};
+    return join_lanes(e, own_scale(e, &low), own_scale(e, &high), half);
+}
+
 static LLVMValueRef
 own_umulhi(Emit *e, const Operands *o)
 {
@@ -190,12 +267,19 @@ own_stop_gradient(Emit *e, const Operands *o)
 }
 
 static OwnFn *const own[OP_COUNT] = {
-    [OP_neg] = own_neg,       [OP_abs] = own_abs,
-    [OP_sign] = own_sign,     [OP_min] = own_min,
-    [OP_max] = own_max,       [OP_idiv] = own_idiv,
-    [OP_imod] = own_imod,     [OP_isfinite] = own_isfinite,
-    [OP_not] = own_not,       [OP_select] = own_select,
-    [OP_umulhi] = own_umulhi, [OP_stop_gradient] = own_stop_gradient,
+    [OP_neg] = own_neg,
+    [OP_abs] = own_abs,
+    [OP_sign] = own_sign,
+    [OP_min] = own_min,
+    [OP_max] = own_max,
+    [OP_idiv] = own_idiv,
+    [OP_imod] = own_imod,
+    [OP_isfinite] = own_isfinite,
+    [OP_not] = own_not,
+    [OP_select] = own_select,
+    [OP_scale] = own_scale,
+    [OP_umulhi] = own_umulhi,
+    [OP_stop_gradient] = own_stop_gradient,
 };
 
 /* Bools compare as 0 and 1, not as the i1's -1. */

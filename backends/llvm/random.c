@@ -4,15 +4,17 @@
  *
  * A counter word is kept in 64 bits, of which the lower 32 count, so that a round is two
  * multiplications; the even chains of a vector and the odd ones are worked on apart and merged
- * at the end.  The upper half of a product is taken by a shuffle, which does not wait for the
- * port that multiplies.  Words that are the same for all chains stay scalar: of the 20
- * multiplications of a block 16 are on vectors.
+ * at the end.  Where two chains share a block there is one vector of blocks, and an odd chain
+ * finds its words in the third and fourth.  The upper half of a product is taken by a shuffle,
+ * which does not wait for the port that multiplies.  Words that are the same for all chains
+ * stay scalar: of the 20 multiplications of a block 16 are on vectors.
  */
 #include <assert.h>
 
 #include "backends/llvm/emit.h"
 
-/* One counter word: uniform, or by halves of the lanes. */
+/* One counter word: uniform, or by halves of the lanes.  Blocks that two lanes share have one
+ * part. */
 typedef struct Half {
     LLVMValueRef u;       /* i64 */
     LLVMValueRef part[2]; /* vectors of lanes / 2 i64: even, odd; where u is NULL */
@@ -41,11 +43,11 @@ multiply_word(Emit *e, LLVMValueRef x, uint32_t by)
 }
 
 static Half
-multiply(Emit *e, const Half *x, uint32_t by, bool last)
+multiply(Emit *e, const Half *x, int parts, uint32_t by, bool last)
 {
     Half r = {.u = x->u ? multiply_word(e, x->u, by) : NULL};
 
-    for (int i = 0; i < 2 && !x->u; i++) {
+    for (int i = 0; i < parts && !x->u; i++) {
         r.part[i] = multiply_word(e, x->part[i], by);
         if (last) /* of some of them half is not used */
             r.part[i] = opaque(e, r.part[i]);
@@ -91,26 +93,27 @@ mix_word(Emit *e, LLVMValueRef product, LLVMValueRef word, LLVMValueRef key)
 
 /* (product >> 32) ^ word ^ key */
 static Half
-mix(Emit *e, const Half *product, const Half *word, LLVMValueRef key)
+mix(Emit *e, const Half *product, const Half *word, int parts, LLVMValueRef key)
 {
     if (product->u && word->u)
         return (Half){
             .u = mix_word(e, product->u, word->u, LLVMBuildZExt(e->b, key, e->i64, ""))};
     Half r = {.u = NULL};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < parts; i++)
         r.part[i] =
             mix_word(e, widened(e, product, i), widened(e, word, i), key_vector(e, key));
     return r;
 }
 
 static void
-rounds(Emit *e, Half c[4])
+rounds(Emit *e, Half c[4], int parts)
 {
     for (int r = 0; r < EBM_PHILOX_ROUNDS; r++) {
         bool last = r >= EBM_PHILOX_ROUNDS - 2;
-        Half p = multiply(e, &c[0], 0xD2511F53, last), q = multiply(e, &c[2], 0xCD9E8D57, last);
-        Half n0 = mix(e, &q, &c[1], e->random.key[r][0]);
-        Half n2 = mix(e, &p, &c[3], e->random.key[r][1]);
+        Half p = multiply(e, &c[0], parts, 0xD2511F53, last);
+        Half q = multiply(e, &c[2], parts, 0xCD9E8D57, last);
+        Half n0 = mix(e, &q, &c[1], parts, e->random.key[r][0]);
+        Half n2 = mix(e, &p, &c[3], parts, e->random.key[r][1]);
         c[0] = n0;
         c[1] = q;
         c[2] = n2;
@@ -120,17 +123,15 @@ rounds(Emit *e, Half c[4])
 
 /* The lower halves, in the order of the lanes. */
 static LLVMValueRef
-merge(Emit *e, const Half *x)
+merge(Emit *e, LLVMValueRef even, LLVMValueRef odd)
 {
     LLVMTypeRef t = LLVMVectorType(e->i32, e->lanes);
     LLVMValueRef mask[MAX_LANES];
 
-    if (x->u)
-        return LLVMBuildTrunc(e->b, x->u, e->i32, "");
     for (unsigned i = 0; i < e->lanes; i++)
         mask[i] = int32_of(e, i % 2 ? e->lanes + i - 1 : i);
-    return LLVMBuildShuffleVector(e->b, LLVMBuildBitCast(e->b, x->part[0], t, ""),
-                                  LLVMBuildBitCast(e->b, x->part[1], t, ""),
+    return LLVMBuildShuffleVector(e->b, LLVMBuildBitCast(e->b, even, t, ""),
+                                  LLVMBuildBitCast(e->b, odd, t, ""),
                                   LLVMConstVector(mask, e->lanes), "");
 }
 
@@ -177,18 +178,34 @@ block_counter(Emit *e, const Value *iteration, const Value *block, uint32_t bloc
     return (Half){.part = {half_lanes(e, x, 0), half_lanes(e, x, 1)}};
 }
 
-static void
+/* How many parts the counter's words have. */
+static int
 set_counter(Emit *e, const DrawAttr *draw, Half first, Half c[4])
 {
+    const Random *random = &e->random;
     LLVMValueRef region = int64_of(e, (int64_t)draw->region << 20);
-    LLVMValueRef high = LLVMBuildOr(e->b, region, e->random.high, "");
-    LLVMValueRef chain = draw->shared ? int64_of(e, 0x3FF) : e->random.chain_high;
+    LLVMValueRef high = LLVMBuildOr(e->b, region, random->high, "");
+    LLVMValueRef chain = draw->shared   ? int64_of(e, 0x3FF)
+                         : draw->halved ? random->pair_high
+                                        : random->chain_high;
 
     c[0] = first;
-    c[1] = (Half){.u = e->random.step_low};
+    c[1] = (Half){.u = random->step_low};
     c[2] = (Half){.u = LLVMBuildOr(e->b, high, chain, "")};
-    c[3] = draw->shared ? (Half){.u = int64_of(e, UINT32_MAX)}
-                        : (Half){.part = {e->random.even, e->random.odd}};
+    c[3] = draw->shared   ? (Half){.u = int64_of(e, UINT32_MAX)}
+           : draw->halved ? (Half){.part = {random->pair, random->pair}}
+                          : (Half){.part = {random->even, random->odd}};
+    return draw->halved && first.u ? 1 : 2;
+}
+
+static LLVMValueRef
+lane_word(Emit *e, const DrawAttr *draw, const Half c[4], int parts, int word)
+{
+    const Half *even = &c[draw->halved ? word % 2 : word];
+    const Half *odd = &c[draw->halved ? word % 2 + 2 : word];
+
+    return even->u ? LLVMBuildTrunc(e->b, even->u, e->i32, "")
+                   : merge(e, even->part[0], odd->part[parts - 1]);
 }
 
 /* The words of a block, kept for whoever asks for another of its words. */
@@ -196,18 +213,18 @@ static void
 block_words(Emit *e, const DrawAttr *draw, Half first, LLVMValueRef ret[4])
 {
     const void *a = first.u ? first.u : first.part[0];
-    uint32_t number = (uint32_t)draw->region << 1 | draw->shared;
+    uint32_t number = (uint32_t)draw->region << 2 | (uint32_t)draw->halved << 1 | draw->shared;
     Half c[4];
 
     for (uint32_t w = 0; w < 4; w++)
         ret[w] = memo_find(e, (MemoKey){TAG_word | w << 8, number, a, first.part[1], NULL});
     if (ret[0])
         return;
-    set_counter(e, draw, first, c);
-    rounds(e, c);
+    int parts = set_counter(e, draw, first, c);
+    rounds(e, c, parts);
     for (uint32_t w = 0; w < 4; w++)
         ret[w] = memo_keep(e, (MemoKey){TAG_word | w << 8, number, a, first.part[1], NULL},
-                           merge(e, &c[w]));
+                           lane_word(e, draw, c, parts, (int)w));
 }
 
 static Value

@@ -166,38 +166,47 @@ load_constants(Emit *e)
 
 /* ---- tiles */
 
+/* The low words of number, number + by, ... */
 static LLVMValueRef
-even_or_odd(Emit *e, LLVMValueRef chain, unsigned first)
+every_other(Emit *e, LLVMValueRef number, unsigned by)
 {
     LLVMValueRef each[EBM_BLOCK], low;
 
     for (unsigned i = 0; i < e->lanes / 2; i++)
-        each[i] = int64_of(e, 2 * i + first);
-    low = LLVMBuildAnd(e->b, chain, int64_of(e, UINT32_MAX), "");
+        each[i] = int64_of(e, by * i);
+    low = LLVMBuildAnd(e->b, number, int64_of(e, UINT32_MAX), "");
     low = splat(e, low, e->lanes / 2);
     return opaque(e, LLVMBuildAdd(e->b, low, LLVMConstVector(each, e->lanes / 2), ""));
+}
+
+static LLVMValueRef
+number_high(Emit *e, LLVMValueRef number)
+{
+    LLVMValueRef high = LLVMBuildLShr(e->b, number, int64_of(e, 32), "");
+
+    return LLVMBuildAnd(e->b, high, int64_of(e, 0x3FF), "");
 }
 
 static void
 set_chains(Emit *e, const Tile *t)
 {
     LLVMValueRef chain = LLVMBuildMul(e->b, t->block, int64_of(e, EBM_BLOCK), "");
+    LLVMValueRef one = int64_of(e, 1);
 
     chain = LLVMBuildAdd(e->b, chain, t->lane, "");
+    LLVMValueRef pair = LLVMBuildLShr(e->b, chain, one, "");
     e->random.first = chain;
-    e->random.even = even_or_odd(e, chain, 0);
-    e->random.odd = even_or_odd(e, chain, 1);
-    LLVMValueRef high = LLVMBuildLShr(e->b, chain, int64_of(e, 32), "");
-    e->random.chain_high = LLVMBuildAnd(e->b, high, int64_of(e, 0x3FF), "");
+    e->random.even = every_other(e, chain, 2);
+    e->random.odd = every_other(e, LLVMBuildOr(e->b, chain, one, ""), 2);
+    e->random.pair = every_other(e, pair, 1);
+    e->random.chain_high = number_high(e, chain);
+    e->random.pair_high = number_high(e, pair);
 }
 
 void
 set_step(Emit *e, LLVMValueRef step)
 {
-    LLVMValueRef high = LLVMBuildLShr(e->b, step, int64_of(e, 32), "");
-
-    high = LLVMBuildAnd(e->b, high, int64_of(e, 0x3FF), "");
-    e->random.high = LLVMBuildShl(e->b, high, int64_of(e, 10), "");
+    e->random.high = LLVMBuildShl(e->b, number_high(e, step), int64_of(e, 10), "");
     e->random.step_low = LLVMBuildAnd(e->b, step, int64_of(e, UINT32_MAX), "");
     e->step = LLVMBuildTrunc(e->b, step, e->i32, "");
 }

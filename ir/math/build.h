@@ -42,6 +42,7 @@ typedef struct PAIR {
 #define NEG(x) float_op(b, OP_neg, x, K(0), K(0))
 #define ABS(x) float_op(b, OP_abs, x, K(0), K(0))
 #define SQRT(x) float_op(b, OP_sqrt, x, K(0), K(0))
+#define SCALE(x, y) float_op(b, OP_scale, x, y, K(0))
 #define RINT(x) float_op(b, OP_round, x, K(0), K(0))
 #define LT(x, y) float_op(b, OP_lt, x, y, K(0)).node
 #define LE(x, y) float_op(b, OP_le, x, y, K(0)).node

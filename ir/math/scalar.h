@@ -25,6 +25,7 @@ typedef uint32_t U;
 #define ABS(x) fabsf(x)
 #define SQRT(x) sqrtf(x)
 #define RINT(x) rintf(x)
+#define LDEXP(x, y) ldexpf(x, y)
 #else
 typedef double F;
 typedef int64_t I;
@@ -33,6 +34,7 @@ typedef uint64_t U;
 #define ABS(x) fabs(x)
 #define SQRT(x) sqrt(x)
 #define RINT(x) rint(x)
+#define LDEXP(x, y) ldexp(x, y)
 #endif
 typedef bool B;
 typedef struct PAIR {
@@ -48,6 +50,7 @@ typedef struct PAIR {
 #define MUL(x, y) mul(x, y)
 #define DIV(x, y) ((x) / (y))
 #define NEG(x) (-(x))
+#define SCALE(x, y) (isnan(y) ? (y) : LDEXP(x, (int)(y)))
 #define LT(x, y) ((x) < (y))
 #define LE(x, y) ((x) <= (y))
 #define GE(x, y) ((x) >= (y))

@@ -71,9 +71,35 @@ draw_all(void *user)
 }
 
 static void
+draw_halved(void *user)
+{
+    const Module *m =
+        test_read(user, "func @f(%1: i32) {\n"
+                        "%2: f32[2] = draw[normal, region 5, word 0, blocks 1, halved] %1\n"
+                        "yield %2 }");
+    Interp *s = interp_new(m, NULL);
+    InterpPlace at = {.step = 9}, pair = {.step = 9, .chain = UINT64_C(0x17FFFFFFFF)};
+    float normal[2];
+    int32_t iteration = 3;
+    uint32_t w[4];
+
+    block(&pair, 5, 3, w);
+    for (uint32_t odd = 0; odd < 2; odd++) {
+        at.chain = 2 * pair.chain + odd;
+        CU_ASSERT_EQUAL(interp_run(s, m->function[0], &at, (const void *[]){&iteration},
+                                   (void *[]){normal}),
+                        INTERP_OK);
+        for (int e = 0; e < 2; e++)
+            CU_ASSERT_EQUAL(normal[e], rng_normal_f32(w[2 * odd], w[2 * odd + 1], e));
+    }
+    interp_free(s);
+}
+
+static void
 test_draws_are_made_of_the_words_that_are_documented(void)
 {
     with_arena(draw_all);
+    with_arena(draw_halved);
 }
 
 /* ---- sampling

@@ -79,6 +79,7 @@ BREAK(at_attr, f->node[4].attr.i = 2)
 BREAK(update_attr, f->node[18].attr.i = 4)
 BREAK(for_attr, f->node[13].attr.i = -2)
 BREAK(draw_words, f->node[16].attr.draw.blocks = 0)
+BREAK(draw_halved, f->node[16].attr.draw.halved = f->node[16].attr.draw.shared = true)
 BREAK(draw_align, (f->node[16].attr.draw.word = 1))
 BREAK(stray_arg, f->region[0].n_params = 1)
 BREAK(no_regions, f->node[15].n_regions = 0)
@@ -140,6 +141,8 @@ static const struct {
     {"update_attr", update_attr, "'update' has an attribute in 0..3\n"},
     {"for_attr", for_attr, "'for' has a number of turns, or -1\n"},
     {"draw_words", draw_words, "a draw's words lie within its blocks\n"},
+    {"draw_halved", draw_halved,
+     "a halved draw takes two words at most of its iteration, for each chain\n"},
     {"draw_align", draw_align, "a normal draw's first word is even, of f64 fourfold\n"},
     {"stray_arg", stray_arg, "an 'arg' is a parameter of its region\n"},
     {"no_regions", no_regions, "a node owns as many regions as its operation has\n"},

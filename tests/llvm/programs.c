@@ -307,7 +307,7 @@ is_machine_op(Op op, DType d)
     MathFn fn;
 
     return op_is_pointwise(op) && op != OP_shl && op != OP_lshr && op != OP_ashr &&
-           !math_of_op(op, &fn) && op_info[op].class < sizeof letter - 1 &&
+           op != OP_scale && !math_of_op(op, &fn) && op_info[op].class < sizeof letter - 1 &&
            strchr(classes[d], letter[op_info[op].class]);
 }
 

@@ -181,18 +181,20 @@ make_conversion(Gen *g)
 static void
 make_word(Gen *g)
 {
-    DrawAttr draw = {.dist = DRAW_bits, .shared = roll(g, 5) == 0, .blocks = 5};
+    DrawAttr draw = {.dist = DRAW_bits, .shared = roll(g, 5) == 0};
+    bool halved = draw.halved = !draw.shared && roll(g, 3) == 0;
     Ref at[2] = {roll(g, 2) ? integer(g, roll(g, 9)) : pick(g, DT_i32),
-                 ir_and(&g->b, pick(g, DT_i32), integer(g, 15))};
+                 ir_and(&g->b, pick(g, DT_i32), integer(g, halved ? 1 : 15))};
 
     draw.region = (uint16_t)roll(g, 3);
-    draw.word = roll(g, 3) ? 0 : roll(g, 4);
+    draw.word = halved || roll(g, 3) ? 0 : roll(g, 4);
+    draw.blocks = halved ? 1 : 5;
     for (uint32_t k = roll(g, 2) + 1; k > 0; k--) {
         Ref w = ir_build(&g->b, OP_word, (Type){0}, 2, at, (Attr){.draw = draw}, 0, NULL);
         Ref half = ir_convert(&g->b, ir_ashr(&g->b, w, integer(g, 8)), DT_f32);
         add(g, w);
         add(g, ir_mul(&g->b, half, ir_number(&g->b, DT_f32, 0x1p-22)));
-        at[1] = ir_add(&g->b, at[1], integer(g, 1));
+        at[1] = (halved ? ir_xor : ir_add)(&g->b, at[1], integer(g, 1));
     }
 }
 
