@@ -486,6 +486,9 @@ sampler_value(Elab *e, const Env *env, FnVal *fn, const Expr *x)
             unknown_argument(e, fn->decl, &n);
             return POISON;
         }
+        for (uint32_t k = 0; k < i; k++)
+            if (x->args[k]->name == a->name)
+                return FAIL(e, elab_argument_twice, a->span, a->name);
         with->bound[with->n_bound++] = n;
     }
     return elab_value_fn(with);

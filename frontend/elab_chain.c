@@ -246,35 +246,61 @@ elab_call_run(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *
 
 /* ---- chains in the text ---- */
 
-/* Arguments by position and by name; all but what is moved are kept as they were written. */
+/* Is the argument among those that were read before? */
 static bool
-read_arguments(Elab *e, const Env *env, const FnVal *fn, const Expr *x, Named *arg, uint32_t *n,
-               const Expr **ret_moved)
+is_twice(Elab *e, const Named *arg, uint32_t n, const char *name, Span span)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (arg[i].name == name) {
+            complain(e, elab_argument_twice, span, name);
+            return true;
+        }
+    return false;
+}
+
+static const Param *
+moved_param(const Decl *d)
+{
+    for (uint32_t i = 0; i < d->n_params; i++)
+        if (elab_is_state_param(d->params[i]))
+            return d->params[i];
+    return NULL;
+}
+
+/* Arguments by position and by name, kept as they were written. */
+static bool
+read_arguments(Elab *e, const Env *env, const FnVal *fn, const Expr *x, Named *arg)
 {
     const Decl *d = fn->decl;
     Env *where = arena_new(e->arena, Env);
-    bool moved = false;
 
     *where = *env;
-    *n = 0;
-    *ret_moved = NULL;
     for (uint32_t i = 0; i < x->n_args; i++) {
         const Arg *a = x->args[i];
         const Param *p = a->name           ? elab_find_param(d, a->name)
                          : i < d->n_params ? d->params[i]
                                            : NULL;
-        if (!p) {
+        if (!p)
             elab_no_such_argument(e, d, a, x);
+        if (!p || is_twice(e, arg, i, p->name, a->span))
             return false;
-        }
-        moved = elab_is_state_param(p) && !*ret_moved;
-        if (moved)
-            *ret_moved = a->value;
-        else
-            arg[(*n)++] =
-                (Named){.name = p->name, .span = a->span, .expr = a->value, .env = where};
+        arg[i] = (Named){.name = p->name, .span = a->span, .expr = a->value, .env = where};
     }
     return true;
+}
+
+/* Takes the argument of that name out of n; NULL if there is none. */
+static const Named *
+take_argument(Elab *e, Named *arg, uint32_t *n, const Param *p)
+{
+    for (uint32_t i = 0; p && i < *n; i++)
+        if (arg[i].name == p->name) {
+            Named *own = arena_new(e->arena, Named);
+            *own = arg[i];
+            memmove(arg + i, arg + i + 1, (--*n - i) * sizeof *arg);
+            return own;
+        }
+    return NULL;
 }
 
 /* A chain that a `state` keeps, in a later step: with the arguments of this one. */
@@ -313,12 +339,13 @@ elab_make_chain(Elab *e, const Env *env, FnVal *fn, const Expr *x)
     Keeping *keeping = e->keeping;
     Named *arg = arena_array(e->arena, Named, x->n_args + 1);
     Moves *m = arena_new(e->arena, Moves);
-    const Expr *moved;
-    uint32_t n;
+    uint32_t n = x->n_args;
     Value v = POISON;
 
-    if (!read_arguments(e, env, fn, x, arg, &n, &moved))
+    if (!read_arguments(e, env, fn, x, arg))
         return POISON;
+    const Named *from = take_argument(e, arg, &n, moved_param(fn->decl));
+    const Expr *moved = from ? from->expr : NULL;
     if (!moved)
         return FAIL(e, elab_not_applied, x->span, fn->decl->name);
     if (keeping && keeping->chain) {
@@ -387,17 +414,23 @@ elab_chain_member(Elab *e, const Env *env, const ChainVal *c, const Expr *x)
     return no_chain_member(e, c, x);
 }
 
+static Value
+set_moved(Elab *e, const Env *env, const ChainVal *c, Span span, Value v)
+{
+    if (elab_is_poison(v))
+        return POISON;
+    if (!movable(e, &v, span) || !elab_fit(e, &v, c->of->type))
+        return FAIL(e, elab_assign_type, span, elab_type_text(e, c->of->type),
+                    elab_value_text(e, v));
+    return elab_moves_to(e, c, v, env);
+}
+
 Value
 elab_chain_assign(Elab *e, const Env *env, const ChainVal *c, const Expr *x, Value v)
 {
     if (x->name != c->of->moved->name)
         return FAIL(e, elab_chain_set, x->at, x->name, c->of->moved->name);
-    if (elab_is_poison(v))
-        return POISON;
-    if (!movable(e, &v, x->span) || !elab_fit(e, &v, c->of->type))
-        return FAIL(e, elab_assign_type, x->span, elab_type_text(e, c->of->type),
-                    elab_value_text(e, v));
-    return elab_moves_to(e, c, v, env);
+    return set_moved(e, env, c, x->span, v);
 }
 
 /* ---- c.step() ---- */
@@ -410,16 +443,30 @@ read_changes(Elab *e, const Env *env, const Decl *d, const Expr *x, Named *ret)
     for (uint32_t i = 0; i < x->n_args; i++) {
         const Arg *a = x->args[i];
         const Param *p = a->name ? elab_find_param(d, a->name) : NULL;
-        if (!p) {
+        if (!p)
             elab_no_such_argument(e, d, a, x);
-            ok = false;
-            continue;
-        }
+        if (!p || is_twice(e, ret, i, p->name, a->span))
+            return false;
         ret[i] = (Named){.name = p->name, .span = a->span};
         ret[i].value = elab_eval(e, env, a->value, MODE_step);
         ok &= !elab_is_poison(ret[i].value);
     }
     return ok;
+}
+
+/* `c.step(x = v)` first sets what is moved. */
+static Value
+step_as_asked(Elab *e, const Env *env, const ChainVal *c, Named *change, uint32_t n)
+{
+    const Named *to = take_argument(e, change, &n, c->of->moved);
+
+    if (to) {
+        const Value v = set_moved(e, env, c, to->span, to->value);
+        if (v.kind != VAL_chain)
+            return POISON;
+        c = v.chain;
+    }
+    return step_chain(e, c, change, n, env);
 }
 
 void
@@ -439,5 +486,5 @@ elab_run_call(Elab *e, Env *env, const Stmt *s)
     if (!b || !read_changes(e, env, c.chain->of->decl, x, change))
         return;
     e->frame->b.span = s->span;
-    elab_push_slot(e, env, b, step_chain(e, c.chain, change, x->n_args, env), 0);
+    elab_push_slot(e, env, b, step_as_asked(e, env, c.chain, change, x->n_args), 0);
 }
