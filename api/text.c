@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/report.h"
+#include "base/diag.h"
 
 struct EbmText {
     size_t size;
@@ -55,4 +56,10 @@ size_t
 ebm_text_size(const EbmText *text)
 {
     return text ? text->size : 0;
+}
+
+const char *
+ebm_near_miss(const char *word, const char *const *candidates, size_t count)
+{
+    return near_miss(word, candidates, count);
 }

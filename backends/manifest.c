@@ -130,11 +130,11 @@ add_input(EbmManifest *m, const Input *in, Type type)
 }
 
 static void
-add_state(EbmManifest *m, const Input *in, Type type)
+add_state(EbmManifest *m, const char *name, Type type)
 {
-    if (manifest_state(m, in->name) != UINT32_MAX)
+    if (manifest_state(m, name) != UINT32_MAX)
         return;
-    EbmSlot s = slot_of(in->name, type);
+    EbmSlot s = slot_of(name, type);
     s.offset = m->state_bytes;
     m->state_bytes += record_bytes(&s);
     if (m->n_state == 0)
@@ -229,7 +229,7 @@ add_inputs(EbmManifest *m, const Function *f)
         const Input *in = &f->input[i];
         switch ((InputKind)in->kind) {
         case INPUT_x:
-        case INPUT_state: add_state(m, in, type); break;
+        case INPUT_state: add_state(m, in->name, type); break;
         case INPUT_hyper: add_hyper(m, in, type); break;
         case INPUT_data:
         case INPUT_param:
@@ -243,6 +243,14 @@ add_inputs(EbmManifest *m, const Function *f)
         default: break;
         }
     }
+}
+
+/* A program that only starts, as a data set does, keeps what it starts with. */
+static void
+add_started(EbmManifest *m, const Function *start)
+{
+    for (uint32_t i = 0; i < start->region[0].n_yields; i++)
+        add_state(m, start->output[i].name, ir_type(start, start->region[0].yield[i]));
 }
 
 static void
@@ -300,12 +308,14 @@ manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
         inputs += count_inputs(phases->f[i]);
     *ret = (EbmManifest){.hyper = arena_array(arena, EbmHyper, inputs),
                          .input = arena_array(arena, EbmSlot, inputs),
-                         .state = arena_array(arena, EbmSlot, inputs),
+                         .state = arena_array(arena, EbmSlot, inputs + outputs),
                          .report = arena_array(arena, EbmSlot, outputs),
                          .value = arena_array(arena, EbmSlot, outputs)};
     for (int i = 0; i < 3; i++)
         if (entry[order[i]])
             add_inputs(ret, entry[order[i]]);
+    if (start && !entry[EBM_ENTRY_sample])
+        add_started(ret, start);
     add_outputs(ret, entry[EBM_ENTRY_sample], entry[EBM_ENTRY_eval]);
     add_phases(ret, phases, arena);
     for (uint32_t i = 0; start && i < start->region[0].n_params; i++)

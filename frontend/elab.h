@@ -18,6 +18,10 @@ typedef struct Env Env;
 typedef struct FnVal FnVal;
 typedef struct Frame Frame;
 typedef struct File File;
+typedef struct Buffer Buffer;
+typedef struct NetState NetState;
+typedef struct Point Point;
+typedef struct ModelSums ModelSums;
 
 /* ---- values ---- */
 
@@ -31,8 +35,11 @@ typedef enum ValueKind {
     VAL_ref,   /* computed by the kernel */
     VAL_shape, /* what `S...` stands for */
     VAL_tuple,
-    VAL_list, /* an array of functions: the layers `blocks[i]` */
-    VAL_fn
+    VAL_list,   /* an array of functions: the layers `blocks[i]` */
+    VAL_buffer, /* a replay buffer */
+    VAL_slot,   /* ... and this data point's slot of it */
+    VAL_fn,
+    VAL_chain /* a sampler or an optimizer at work */
 } ValueKind;
 
 typedef struct Dims {
@@ -58,6 +65,8 @@ typedef struct Value {
         };
         const Dims *dims;
         FnVal *fn;
+        Buffer *buffer; /* VAL_buffer, VAL_slot */
+        const struct ChainVal *chain;
     };
 } Value;
 
@@ -80,9 +89,11 @@ struct Binding {
     uint32_t slot;         /* of a `var` or state; 0: cannot be assigned */
     uint32_t owned_region; /* region + 1 in which its array is this name's alone */
     bool shadow;           /* an assignment: not a declaration */
+    uint32_t clock;        /* the innermost clock that its value changes with; 0: none */
     const struct Activation *act;
     Span span;
-    WideLet *wide; /* of a `let` that an energy may return; else NULL */
+    WideLet *wide;   /* of a `let` that an energy may return; else NULL */
+    NetState *state; /* of a network's state; else NULL */
     const Binding *next;
 };
 
@@ -119,6 +130,7 @@ typedef struct Reports {
     const char **name;
     Value *value;
     size_t n, cap;
+    RegionId region; /* of the step */
 } Reports;
 
 /* Where an expression stands.  Copied freely: a function value keeps its own. */
@@ -128,7 +140,8 @@ struct Env {
     const Activation *act;
     const char *path; /* of the network instance whose body this is; NULL elsewhere */
     Mode let_mode, ret_mode;
-    Reports *reports; /* of the sampler whose step this is; NULL elsewhere */
+    Reports *reports;        /* of the sampler or loss whose text this is; NULL elsewhere */
+    struct Buffers *buffers; /* of the loss whose text this is; NULL elsewhere */
 };
 
 /* A number bound by `let`, to be computed again in f64. */
@@ -160,6 +173,13 @@ typedef struct Named {
     const Env *env;
 } Named;
 
+/* Whose hyperparameters those of a function are, and what stands before their names: "" of the
+ * run's own sampler, "using." of the one that its argument `using` is. */
+typedef struct Tuning {
+    HyperOwner owner;
+    const char *prefix;
+} Tuning;
+
 /* A function made by a derivative, kept to be used again: see elab_deriv.c. */
 typedef struct Derived Derived;
 
@@ -176,9 +196,10 @@ struct FnVal {
     uint32_t n_statics;
     Named *bound; /* arguments given before the call */
     uint32_t n_bound;
-    const char *path; /* of a network instance; NULL: none yet */
-    bool entry;       /* the energy of this run: its hyperparameters are inputs */
-    bool once;        /* made by `entry` or `layer`: its address is its identity */
+    const char *path;     /* of a network instance; NULL: none yet */
+    bool entry;           /* the energy of this run: its hyperparameters are inputs */
+    bool once;            /* made by `entry` or `layer`: its address is its identity */
+    const Tuning *tuning; /* of a sampler or an optimizer; NULL: its defaults are fixed */
     Derived *derived;
 };
 
@@ -227,18 +248,44 @@ struct Frame {
     size_t n_inputs, cap_inputs;
     Nest *nest;
     Nest base;
-    uint32_t n_draw_regions;
+    uint32_t n_draw_regions; /* of an entry function and all inside it */
     bool shared_draws;
+    Ref *uniform; /* known to be the same for all data points, though made by a call */
+    size_t n_uniform, cap_uniform;
 };
 
 /* ---- the elaborator ---- */
 
+/* The draws of a network in training.  They belong to the instance: called again, it draws the
+ * same numbers for the same data point. */
+typedef struct NetDraws {
+    const char *path; /* NULL: not in a network */
+    uint32_t n;       /* draws so far in this call */
+    const Nest *around;
+} NetDraws;
+
+typedef struct NetPlace {
+    const char *path;
+    uint32_t number;
+    uint8_t dist;
+    Type type;
+    uint16_t region;
+} NetPlace;
+
 typedef struct ParamInfo {
     const char *name;
     Type type;
-    const Stmt *stmt;
+    const Expr *init, *value; /* what it starts from: `~ init` or `= value` */
+    Span span;
     Env env;
+    bool state; /* of a network: no gradient moves it */
 } ParamInfo;
+
+/* Settings of one owner: the request's, then what the call that names it says. */
+typedef struct Settings {
+    ProgramSetting *setting;
+    size_t n, cap;
+} Settings;
 
 struct Elab {
     Arena *arena;
@@ -249,12 +296,24 @@ struct Elab {
     Frame *frame;
     DType real;
     uint64_t work;
+    uint64_t
+        effects; /* draws and assignments of networks' states: what has them is computed once */
     unsigned depth;
     bool stopped; /* a limit was reached, or a requirement failed: nothing more is elaborated */
-    bool checking;         /* program_check: sizes are guesses */
-    bool gave_up;          /* ... and a `require` did not hold */
-    bool reads_t;          /* set when `t` is read */
-    bool may_draw;         /* random numbers may be drawn here */
+    bool checking; /* program_check: sizes are guesses */
+    bool gave_up;  /* ... and a `require` did not hold */
+    /* What changes from step to step has a clock, that of the loop in which the steps are: the
+     * run's own is 1, that of `run` inside it 2, and so on. */
+    uint32_t clock;
+    uint32_t reads;       /* the innermost clock of all that was read */
+    uint32_t binds;       /* the clock of what is bound next */
+    uint32_t owner_slots; /* slots up to this one are those of the sampler that owns this one */
+    struct Keeping *keeping; /* while a `state` is evaluated, which keeps the chains it makes */
+    bool steady;   /* cleared when a network's state is used: no two calls are alike */
+    bool may_draw; /* random numbers may be drawn here */
+    bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
+    Point *point;  /* the data point of this entry function; NULL: there is none */
+    ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
     const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
     const Activation *act; /* whose text is being elaborated */
     struct {
@@ -271,6 +330,12 @@ struct Elab {
     FnVal **builtin_fn; /* one a builtin, once asked for */
     ParamInfo *param;
     size_t n_params, cap_params;
+    NetDraws net_draws;
+    NetPlace *net_place; /* of the present entry function */
+    size_t n_net_places, cap_net_places;
+    NetState **net_state;
+    size_t n_net_states, cap_net_states;
+    Settings settings[HYPER_OWNERS];
     ProgramHyper *hyper;
     size_t n_hypers, cap_hypers;
     ProgramData *data;
@@ -299,6 +364,8 @@ Value elab_value_bool(bool b);
 Value elab_value_ref(Elab *e, Ref r); /* of the present frame */
 Value elab_value_fn(FnVal *fn);
 Value elab_value_tuple(Elab *e, uint32_t n, const Value *item); /* copies */
+Value elab_value_chain(const struct ChainVal *chain);
+struct ChainVal *elab_copy_chain(Elab *e, const struct ChainVal *chain);
 
 bool elab_is_poison(Value v); /* also of tuples that hold one */
 bool elab_is_static(Value v); /* a number known while compiling */
@@ -338,6 +405,8 @@ Ref elab_import_ref(Elab *e, Frame *frame, Value v, Span span);
 /* The input of the entry function around; made when first asked for. */
 Value elab_entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance);
 Value elab_draw_value(Elab *e, Distribution dist, Type type);
+/* The text of a network begins, whose draws belong to that instance; gives what was before. */
+NetDraws elab_enter_network(Elab *e, const char *path);
 void elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index,
                      const uint32_t *extent);
 void elab_nest_leave(Elab *e);
@@ -351,6 +420,8 @@ const Binding *elab_find_local(const Env *env, const char *name);
 const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
 /* Shape of a `data` declaration; false after an error. */
 bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
+/* What the request says of the data of that name; NULL: nothing. */
+const ProgramShape *elab_given_shape(const Elab *e, const char *name);
 void elab_load_all_std(Elab *e);
 /* The file in which the request's expressions stand: it sees the main file, what that imports,
  * and the whole library. */
@@ -393,6 +464,11 @@ Value elab_join_regions(Elab *e, Value condition, RegionId then, Value a, Region
 /* ---- calls (elab_call.c, elab_static.c) ---- */
 
 Value elab_call_fn(Elab *e, FnVal *fn, const Call *call, Mode mode);
+const Param *elab_find_param(const Decl *d, const char *name);
+/* Complains of an argument of call x that the declaration does not have. */
+void elab_no_such_argument(Elab *e, const Decl *d, const Arg *a, const Expr *x);
+/* An array for an argument that is declared as a number; NO_VALUE if v is no array. */
+Value elab_coerce_lifted(Elab *e, Value v, const AstType *t, Span span, const char *name);
 Value elab_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped_span,
                 Mode mode);
 Value elab_with_statics(Elab *e, const Env *env, FnVal *fn, const Expr *x);
@@ -431,12 +507,17 @@ Value elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span,
 Value elab_run_body(Elab *e, Env *env, const Body *body, Mode mode);
 void elab_run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
 Value elab_bind_param(Elab *e, Env *env, const Stmt *s);
+/* Makes known a parameter or a state of the network whose body this is; NULL after an error. */
+const ParamInfo *elab_register_param(Elab *e, const ParamInfo *p, const char *own,
+                                     const AstType *type);
 /* `E.hidden`: what the body of a network declares. */
 Value elab_network_member(Elab *e, FnVal *fn, const Expr *x);
 void elab_bind_layer(Elab *e, Env *env, const Stmt *s);
 /* Evaluates `~ x` or `= x` as an array of type t. */
 Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value, Type t,
                    Span span);
+/* Does a statement read a name?  By its text alone. */
+bool elab_mentions(const Stmt *s, const char *name);
 bool elab_uses_list(Elab *e, const Env *env, const Body *body);
 /* Interval of an int expression over the names in env; false if unknown. */
 bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
@@ -461,13 +542,136 @@ const Builtin *elab_find_builtin(const char *name);
 const Builtin *elab_builtin_table(size_t *ret_n);
 const char *elab_builtin_names(void);
 
+/* ---- training (elab_train.c and what it calls) ---- */
+
+/* A `given` argument, or a value that a loss takes, of the present data point. */
+Value elab_column(Elab *e, const Env *env, const Param *p);
+/* Whether the batch may be crossed here: in a loss, outside branches and loops. */
+bool elab_may_cross(Elab *e, const char *what, Span span);
+/* Is the number known to be the same for all data points? */
+bool elab_is_uniform(Elab *e, Value v);
+void elab_know_uniform(Elab *e, Frame *frame, Ref r);
+/* `training`, `batch_size`, `batch_index`; NO_VALUE: another name. */
+Value elab_training_name(Elab *e, const char *name, Span span);
+/* Networks' state: bound for reading, assigned, and carried out of an inner function as
+ * further results. */
+void elab_bind_net_state(Elab *e, Env *env, const Stmt *s);
+void elab_assign_net_state(Elab *e, NetState *s, Value v, Span span);
+uint32_t elab_export_net_states(Elab *e, const Frame *inner, Ref *ret, uint32_t cap);
+void elab_import_net_states(Elab *e, const Frame *inner, Ref node, uint32_t first);
+/* Replay buffers of a loss. */
+void elab_bind_buffer(Elab *e, Env *env, const Stmt *s);
+bool elab_is_buffer_call(const Env *env, const Expr *x);
+Value elab_call_buffer(Elab *e, const Env *env, const Expr *x);
+Value elab_buffer_member(Elab *e, const Env *env, Value v, const Expr *x);
+/* The variable that `c.value` stands for; NULL if it is none. */
+const Binding *elab_slot_target(const Env *env, const Expr *x);
+Value elab_with_slots(Elab *e, const Env *env, Value v); /* what a loss returns */
+/* ---- samplers and optimizers at work (elab_moves.c, elab_chain.c) ---- */
+
+/* One name of a `state` or `cache`. */
+typedef struct Kept {
+    const char *name;
+    Span span;
+    Type type; /* of a number */
+    bool cache;
+    bool anew; /* a cache that every step computes from what is moved: it is not kept */
+} Kept;
+
+/* A sampler or an optimizer applied to what it moves: `x` or `w`, the first argument that is an
+ * array or a number without a default. */
+typedef struct Moves {
+    FnVal *fn;
+    const Decl *decl;
+    const Stmt *step; /* NULL: the body is the step */
+    const Param *moved;
+    Type type;   /* of what is moved */
+    bool lifted; /* an optimizer of one element, given an array: elementwise */
+    bool counts; /* `t` counts its steps; else it is that of whoever makes them */
+    bool owned;  /* its arguments may change with what its owner keeps */
+    Named *arg;  /* the other arguments: values, or expressions evaluated anew at each step */
+    uint32_t n_args;
+    Kept *kept; /* known once it has started */
+    uint32_t n_kept;
+    const char **report;
+    uint32_t n_reports;
+} Moves;
+
+/* ... between two steps. */
+typedef struct ChainVal {
+    const Moves *of;
+    Value t;       /* if it counts */
+    Value x;       /* what is moved */
+    Value *kept;   /* one a Kept: numbers and chains; NO_VALUE where made anew */
+    Value *report; /* of the step before; NO_VALUE if there was none */
+} ChainVal;
+
+bool elab_is_machine(const FnVal *fn); /* a sampler or an optimizer */
+/* Applies `fn` to arguments and something of type x; false after an error. */
+bool elab_moves_begin(Elab *e, Moves *m, FnVal *fn, const Named *arg, uint32_t n_args, Type x);
+/* The chain before its first step. */
+Value elab_moves_start(Elab *e, Moves *m, Value x);
+/* The chain after one more step.  The values of `change` stand for arguments in this step only;
+ * `now` is where the step is asked for, NULL if no argument of the chain is an expression
+ * there. */
+Value elab_moves_step(Elab *e, const ChainVal *chain, const Named *change, uint32_t n_change,
+                      const Env *now);
+/* The chain with v in the place of what it moves: its caches follow. */
+Value elab_moves_to(Elab *e, const ChainVal *chain, Value v, const Env *now);
+/* An argument of the chain as its next step would see it. */
+Value elab_moves_argument(Elab *e, const ChainVal *chain, const Param *p, const Env *now);
+/* Report i; 0 before the first step. */
+Value elab_chain_report(Elab *e, const ChainVal *chain, uint32_t i);
+/* What is kept of a chain from step to step, in order: what is moved first; and the names. */
+uint32_t elab_chain_leaves(Elab *e, const ChainVal *chain, Value *leaf, const char **name,
+                           uint32_t cap);
+/* The chain with its leaves replaced, and nothing reported. */
+Value elab_chain_with(Elab *e, const ChainVal *chain, const Value *leaf);
+
+/* `using(E, x, mass = m)`: a chain. */
+Value elab_make_chain(Elab *e, const Env *env, FnVal *fn, const Expr *x);
+/* What a chain moves, its states, reports and arguments; what it moves can be set. */
+Value elab_chain_member(Elab *e, const Env *env, const ChainVal *chain, const Expr *x);
+Value elab_chain_assign(Elab *e, const Env *env, const ChainVal *chain, const Expr *x, Value v);
+/* `c.step()` */
+void elab_run_call(Elab *e, Env *env, const Stmt *s);
+
+/* While a `state` statement is evaluated again in a later step, the chains it made, in order.
+ */
+typedef struct Keeping {
+    const ChainVal **chain; /* NULL: they start now */
+    uint32_t n, at;
+    bool move; /* what the owner moves was moved by another: they start from it again */
+} Keeping;
+
+/* The names `t`, `n_steps`, `n_warmup`, `warming_up`, with these values. */
+const Binding *elab_time(Elab *e, Value t, Value n_steps, Value n_warmup);
+/* env with them in front: in an argument they are those of whose argument it is. */
+Env elab_in_time(Elab *e, const Env *env);
+
 /* ---- entry functions (elab_entry.c, elab_hyper.c, elab_sampler.c) ---- */
+
+/* A request as it is elaborated: what it names, with static arguments. */
+typedef struct Roles {
+    FnVal *energy, *sampler, *loss, *optimizer, *dataset; /* or NULL */
+} Roles;
+/* @train, @memory, @slots. */
+bool elab_build_training(Elab *e, const Roles *r, Type x);
+/* @start of a data set by itself. */
+bool elab_build_dataset(Elab *e, FnVal *dataset);
 
 /* The value of a parameter that the call leaves out; NO_VALUE if it has no default. */
 Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
 /* A hyperparameter of this run: an input, or what the request or the default says. */
 Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d,
                        const Param *p);
+/* The same of a sampler or optimizer; `text`: what it was given where it was named, or NULL. */
+Value elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const Param *p,
+                       const Named *text, Span *ret_span);
+/* Says which settings of samplers inside others name nothing; after all was elaborated. */
+bool elab_check_nested(Elab *e);
+/* Binds an argument to the hyperparameter that it is. */
+void elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p);
 /* Where that value is written: an option, or the default. */
 Span elab_hyper_span(Elab *e, const Env *env, HyperOwner owner, const Param *p);
 /* Is the argument used where sizes stand? */
@@ -475,18 +679,35 @@ bool elab_in_shape(const Decl *d, const char *name);
 void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
                    bool *low_open, bool *high_open);
 const Expr *elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix);
-/* Binds `t` and its like: to inputs in a step, to zeros elsewhere. */
-void elab_bind_time(Elab *e, bool step);
+/* Binds `t` and its like: to inputs in a step, to zeros elsewhere; training has no warm-up. */
+typedef enum TimeKind { TIME_zero, TIME_step, TIME_training } TimeKind;
+void elab_bind_time(Elab *e, TimeKind kind);
 /* Gives an entry function its results. */
 void elab_end_entry(Elab *e, uint32_t n, const Ref *r, const Output *output);
 bool elab_build_sampler(Elab *e, FnVal *energy, FnVal *sampler, Type x);
+/* Is the argument the energy that a sampler or a loss is written for? */
+bool elab_is_energy_param(const Param *p);
 /* Static parameters of a function whose arguments are not at hand. */
 void elab_bind_statics(Elab *e, FnVal *fn, Env *env);
 bool elab_is_state_param(const Param *p);
 Elab *elab_new(const ElabRequest *request, Program *program);
 FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
 Env elab_file_env(File *file);
+
+/* ---- what the request names (elab_request.c) ---- */
+
 /* The file that declares it: the main file, those it imports, else any of the library. */
 File *elab_declared_in(Elab *e, const char *name);
+void elab_take_settings(Elab *e);
+/* A declaration by its name, which may have arguments: `adam(lr = 1e-3)`; text NULL: the last
+ * energy of the file. */
+FnVal *elab_find_wanted(Elab *e, const char *text, DeclKind kind, HyperOwner owner);
+/* The request's static parameters, one an entry; NULL after an error. */
+const Expr *const *elab_parse_statics(Elab *e);
+/* The function with those of them that it has, and with those that are settings. */
+FnVal *elab_give_statics(Elab *e, FnVal *fn, HyperOwner owner, const Expr *const *statics);
+/* Static parameters and settings that name nothing; fn[0] is not NULL. */
+void elab_check_statics(Elab *e, FnVal *const *fn, unsigned n, const Expr *const *statics);
+void elab_check_settings(Elab *e, const Decl *d, HyperOwner owner);
 
 #endif

@@ -48,6 +48,15 @@ typedef struct Binder {
     bool lifted, failed;
 } Binder;
 
+const Param *
+elab_find_param(const Decl *d, const char *name)
+{
+    for (uint32_t i = 0; i < d->n_params; i++)
+        if (d->params[i]->name == name)
+            return d->params[i];
+    return NULL;
+}
+
 static int
 param_index(const Decl *d, const char *name)
 {
@@ -69,6 +78,17 @@ unknown_argument(Elab *e, const Decl *d, const Named *a)
     if (near)
         diag_help(e->diags, diag, "did you mean '%s'?", near);
     diag_note(e->diags, diag, d->name_span, "'%s' is declared here", d->name);
+}
+
+void
+elab_no_such_argument(Elab *e, const Decl *d, const Arg *a, const Expr *x)
+{
+    const Named n = {.name = a->name, .span = a->span};
+
+    if (a->name)
+        unknown_argument(e, d, &n);
+    else
+        complain(e, elab_arity, a->span, d->name, d->n_params, x->n_args);
 }
 
 static void
@@ -182,8 +202,8 @@ infer_empty(Binder *b, Solve *s)
     }
 }
 
-static Value
-coerce_lifted(Elab *e, Value v, const AstType *t, Span span, const char *name)
+Value
+elab_coerce_lifted(Elab *e, Value v, const AstType *t, Span span, const char *name)
 {
     DType have = (DType)elab_value_type(e, v).dtype;
 
@@ -210,7 +230,7 @@ bind_argument(Binder *b, Env *env, uint32_t i)
                : p->value                ? p->value->span
                                          : p->span;
     }
-    Value lifted = b->lifted ? coerce_lifted(e, v, p->type, span, what) : NO_VALUE;
+    Value lifted = b->lifted ? elab_coerce_lifted(e, v, p->type, span, what) : NO_VALUE;
     v = lifted.kind == VAL_none ? elab_coerce(e, env, v, p->type, span, what) : lifted;
     b->failed |= elab_is_poison(v);
     elab_bind(e, env, p->name, v, p->name_span);
@@ -264,13 +284,17 @@ run_decl(Binder *b, Solve *s, const Call *call, Mode mode)
     Env env = b->fn->env;
     const Activation *back = e->act;
     bool draws = e->may_draw;
+    NetDraws before = e->net_draws;
 
     if (is_recursive(e, d, call->span) || !elab_push_depth(e, call->span))
         return POISON;
     env.act = elab_enter_text(e, d, back, call->span);
     env.path = !owns_parameters(d) ? b->fn->env.path : b->fn->path ? b->fn->path : d->name;
     env.reports = NULL;
-    e->may_draw = draws && !owns_parameters(d);
+    env.buffers = NULL;
+    e->may_draw = owns_parameters(d) ? e->training : draws;
+    if (owns_parameters(d))
+        before = elab_enter_network(e, env.path);
     set_modes(&env, d, mode);
     elab_solve_end(e, s, &env);
     for (uint32_t i = 0; i < d->n_params; i++)
@@ -279,6 +303,7 @@ run_decl(Binder *b, Solve *s, const Call *call, Mode mode)
     v = finish_result(e, &env, d, v, b->lifted, mode);
     e->act = back;
     e->may_draw = draws;
+    e->net_draws = before;
     e->depth--;
     return v;
 }
@@ -376,6 +401,7 @@ call_lambda(Elab *e, FnVal *fn, const Call *call, Mode mode)
     env.ret_mode = mode;
     env.let_mode = elab_arg_mode(mode);
     env.reports = NULL;
+    env.buffers = NULL;
     for (uint32_t i = 0; i < x->n_params; i++) {
         const Param *p = x->params[i];
         Value v = call->arg[i];
@@ -440,6 +466,7 @@ elab_call_fn(Elab *e, FnVal *fn, const Call *call, Mode mode)
 
 /* ---- call expressions ---- */
 
+/* Arguments of a sampler are kept as they were written. */
 static Value
 sampler_value(Elab *e, const Env *env, FnVal *fn, const Expr *x)
 {
@@ -455,9 +482,7 @@ sampler_value(Elab *e, const Env *env, FnVal *fn, const Expr *x)
     for (uint32_t i = 0; i < x->n_args; i++) {
         const Arg *a = x->args[i];
         Named n = {.name = a->name, .span = a->span, .expr = a->value, .env = where};
-        if (!a->name)
-            return FAIL(e, unsupported, a->span, "a sampler inside another");
-        if (param_index(fn->decl, a->name) < 0) {
+        if (!elab_find_param(fn->decl, a->name)) {
             unknown_argument(e, fn->decl, &n);
             return POISON;
         }
@@ -466,11 +491,14 @@ sampler_value(Elab *e, const Env *env, FnVal *fn, const Expr *x)
     return elab_value_fn(with);
 }
 
-static bool
-is_machine(const FnVal *fn)
+/* `langevin(step_size = 0.1)` is a sampler, `langevin(E, x)` a chain. */
+static Value
+call_machine(Elab *e, const Env *env, FnVal *fn, const Expr *x)
 {
-    return fn->kind == FN_decl &&
-           (fn->decl->kind == DECL_SAMPLER || fn->decl->kind == DECL_OPTIMIZER);
+    for (uint32_t i = 0; i < x->n_args; i++)
+        if (!x->args[i]->name)
+            return elab_make_chain(e, env, fn, x);
+    return sampler_value(e, env, fn, x);
 }
 
 /* `f(for i in 0..n: e)` of a function that is no fold: of the array. */
@@ -533,6 +561,8 @@ elab_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped
     const Dims *expect = e->expect;
 
     e->expect = NULL;
+    if (elab_is_buffer_call(env, x))
+        return elab_call_buffer(e, env, x);
     Value f = elab_eval(e, env, x->left, MODE_term);
     if (elab_is_poison(f)) {
         for (uint32_t i = 0; i < x->n_args; i++)
@@ -541,8 +571,8 @@ elab_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped
     }
     if (f.kind != VAL_fn)
         return FAIL(e, elab_not_function, x->left->span, elab_value_text(e, f));
-    if (is_machine(f.fn))
-        return sampler_value(e, env, f.fn, x);
+    if (elab_is_machine(f.fn) && !piped)
+        return call_machine(e, env, f.fn, x);
     if (!piped && is_fold_call(f.fn, x))
         return elab_reduction(e, env, (FoldKind)f.fn->builtin->op,
                               strcmp(f.fn->builtin->name, "mean") == 0, x->args[0]->value,

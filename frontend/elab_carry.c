@@ -21,11 +21,14 @@ typedef struct Names {
 static void
 add_target(Names *t, const Expr *x)
 {
-    while (x->kind == EXPR_INDEX || x->kind == EXPR_MEMBER)
+    const Binding *b = NULL;
+
+    while (!b && (x->kind == EXPR_INDEX || x->kind == EXPR_MEMBER)) {
+        b = elab_slot_target(t->env, x);
         x = x->left;
-    if (x->kind != EXPR_NAME)
-        return;
-    const Binding *b = elab_find_local(t->env, x->name);
+    }
+    if (!b && x->kind == EXPR_NAME)
+        b = elab_find_local(t->env, x->name);
     if (!b || !b->slot || b->act != t->env->act)
         return;
     for (size_t i = 0; i < t->n; i++)
@@ -42,6 +45,8 @@ add_targets(Names *t, const Body *body)
         const Stmt *s = body->stmts[i];
         for (uint32_t k = 0; k < s->n_targets; k++)
             add_target(t, s->targets[k]);
+        if (s->kind == STMT_CALL)
+            add_target(t, s->value->left);
         add_targets(t, s->body);
         add_targets(t, s->other);
     }

@@ -167,13 +167,15 @@ eval_member(Elab *e, const Env *env, const Expr *x)
         return POISON;
     if (elab_is_number(v) && x->name == e->word.transpose)
         return transpose_last(e, v, x->span);
+    if (v.kind == VAL_buffer || v.kind == VAL_slot)
+        return elab_buffer_member(e, env, v, x);
+    if (v.kind == VAL_chain)
+        return elab_chain_member(e, env, v.chain, x);
     if (v.kind == VAL_fn && v.fn->kind == FN_opaque)
         return POISON; /* only checked: which energy it is, and what it has, is not known */
     if (v.kind == VAL_fn && v.fn->kind == FN_decl &&
         (v.fn->decl->kind == DECL_NETWORK || v.fn->decl->kind == DECL_ENERGY))
         return elab_network_member(e, v.fn, x);
-    if (v.kind == VAL_fn && v.fn->kind == FN_decl && v.fn->decl->kind == DECL_SAMPLER)
-        return FAIL(e, unsupported, x->span, "a member of a sampler");
     Diag *d = complain(e, elab_no_member, x->at, elab_value_text(e, v), x->name);
     diag_help(e->diags, d, "'.T' transposes an array");
     return POISON;
@@ -324,8 +326,8 @@ matrix_product(Elab *e, Value a, Value b, Span span)
         return FAIL(e, elab_product, span, elab_value_text(e, a), elab_value_text(e, b));
     const char *y = ta.rank > 1 ? "y" : "", *w = tb.rank > 1 ? "w" : "";
     snprintf(spec, sizeof spec, "%.*s%sz,%.*sz%s->%.*s%s%s", (int)batch_a,
-             letters + batch - batch_a, y, (int)batch_b, letters + batch - batch_b, w, (int)batch,
-             letters, y, w);
+             letters + batch - batch_a, y, (int)batch_b, letters + batch - batch_b, w,
+             (int)batch, letters, y, w);
     DType d = ta.dtype == DT_f64 || tb.dtype == DT_f64 ? DT_f64 : e->real;
     e->frame->b.span = span;
     return elab_value_ref(

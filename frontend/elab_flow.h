@@ -13,6 +13,8 @@ void elab_push_slot(Elab *e, Env *env, const Binding *of, Value v, uint32_t owne
 /* Carries what a block assigned to names around it out of the block. */
 void elab_leave_block(Elab *e, Env *outer, const Env *inner);
 bool elab_values(Elab *e, const Env *env, const Stmt *s, uint32_t wanted, Value *ret);
+/* The entry of a name that may be assigned here; NULL after an error. */
+const Binding *elab_target_slot(Elab *e, const Env *env, const Expr *x);
 void elab_run_for(Elab *e, Env *env, const Stmt *s);
 void elab_run_while(Elab *e, Env *env, const Stmt *s);
 

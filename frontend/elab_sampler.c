@@ -1,241 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * elab_sampler.c -- a sampler applied to an energy: @start and @step.
- *
- * A cache that the step does not assign, or that depends on `t`, is computed anew at every
- * step; the others are kept like states.
+ * elab_sampler.c -- the run's own sampler applied to its energy: @start and @step.
  */
 #include <string.h>
 
 #include "frontend/elab.h"
-#include "frontend/elab_flow.h"
 
-typedef struct Kept {
-    const char *name;
-    Span span;
-    Type type;
-    bool cache, anew;
-    const Binding *slot; /* in the entry function being built */
-} Kept;
-
-typedef struct SamplerBuild {
+typedef struct Chains {
     Elab *e;
-    FnVal *energy, *sampler;
-    const Decl *decl;
+    FnVal *energy;
+    Moves moves;
     Type x;
-    const char *x_name;
-    const Stmt *step; /* NULL: the body is the step */
-    Kept *kept;
-    uint32_t n, cap;
-    Reports reports;
-} SamplerBuild;
+    const ChainVal *start; /* what @start has made */
+} Chains;
 
-/* ---- the sampler's own names ---- */
-
-static bool
-is_energy_param(const Param *p)
-{
-    const AstType *t = p->type;
-    return t->kind == TYPE_ENERGY || (t->kind == TYPE_ANY && t->bare == DECL_ENERGY) ||
-           (t->kind == TYPE_FN && !p->value);
-}
-
-static bool
-check_params(SamplerBuild *b)
-{
-    bool energy = false;
-
-    for (uint32_t i = 0; i < b->decl->n_params; i++) {
-        const Param *p = b->decl->params[i];
-        if (is_energy_param(p) && !energy)
-            energy = true;
-        else if (elab_is_state_param(p) && !b->x_name)
-            b->x_name = p->name;
-        else if (p->type->kind == TYPE_ANY && p->type->bare == DECL_SAMPLER) {
-            complain(b->e, unsupported, p->span, "a sampler inside another");
-            return false;
-        } else if (!p->value) {
-            complain(b->e, elab_sampler_args, p->span, b->decl->name);
-            return false;
-        }
-    }
-    if (!energy || !b->x_name)
-        complain(b->e, elab_sampler_args, b->decl->name_span, b->decl->name);
-    return energy && b->x_name;
-}
-
-static void
-match_x(SamplerBuild *b, Solve *s)
-{
-    Dims d = {.rank = b->x.rank};
-
-    memcpy(d.dim, b->x.dim, sizeof d.dim);
-    for (uint32_t i = 0; i < b->decl->n_params; i++)
-        if (b->decl->params[i]->name == b->x_name)
-            elab_solve_match(b->e, s, b->decl->params[i]->type, d, b->decl->params[i]->span,
-                             arena_printf(b->e->arena, " by the energy's state, which is %s",
-                                          elab_type_text(b->e, b->x)));
-}
-
-static void
-bind_params(SamplerBuild *b, Env *env, Value x)
-{
-    Elab *e = b->e;
-    bool energy = false;
-
-    for (uint32_t i = 0; i < b->decl->n_params; i++) {
-        const Param *p = b->decl->params[i];
-        if (is_energy_param(p) && !energy) {
-            energy = true;
-            elab_bind(e, env, p->name, elab_value_fn(b->energy), p->name_span);
-        } else if (p->name == b->x_name) {
-            x = elab_coerce(e, env, x, p->type, p->span,
-                            arena_printf(e->arena, "'%s'", p->name));
-            elab_bind_var(e, env, p->name, x, p->name_span);
-        } else {
-            Value v = elab_hyper_value(e, env, HYPER_sampler, b->decl, p);
-            const char *what = arena_printf(e->arena, "'%s' of '%s'", p->name, b->decl->name);
-            Span span = elab_hyper_span(e, env, HYPER_sampler, p);
-            v = elab_coerce(e, env, v, p->type, span, what);
-            elab_bind(e, env, p->name, v, p->name_span);
-        }
-    }
-}
-
-static Env
-open_env(SamplerBuild *b, Value x)
-{
-    Elab *e = b->e;
-    Env env = b->sampler->env;
-    Solve s;
-
-    env.local = e->time;
-    env.act = elab_enter_text(e, b->decl, NULL, b->decl->name_span);
-    env.let_mode = env.ret_mode = MODE_step;
-    elab_solve_begin(e, &s, b->sampler, b->decl->name_span);
-    match_x(b, &s);
-    elab_solve_end(e, &s, &env);
-    bind_params(b, &env, x);
-    return env;
-}
-
-/* ---- states and caches ---- */
-
-static bool
-assigns(const Body *body, const char *name)
-{
-    for (uint32_t i = 0; body && i < body->n_stmts; i++) {
-        const Stmt *s = body->stmts[i];
-        for (uint32_t k = 0; k < s->n_targets; k++) {
-            const Expr *x = s->targets[k];
-            while (x->kind == EXPR_INDEX)
-                x = x->left;
-            if (x->kind == EXPR_NAME && x->name == name)
-                return true;
-        }
-        if (assigns(s->body, name) || assigns(s->other, name))
-            return true;
-    }
-    return false;
-}
-
-static void
-keep(SamplerBuild *b, Env *env, const Pattern *p, Value v, bool cache, bool anew)
-{
-    Elab *e = b->e;
-    size_t cap = b->cap;
-
-    if (elab_is_poison(v))
-        return;
-    if (!elab_is_number(v)) {
-        complain(e, elab_state_value, p->span, p->name, elab_value_text(e, v));
-        return;
-    }
-    v = (Value){.kind = VAL_ref, .ref = elab_ref_of(e, v, DT_none), .frame = e->frame};
-    elab_bind_var(e, env, p->name, v, p->span);
-    b->kept = arena_grow(e->arena, b->kept, b->n, &cap, b->n + 1u, sizeof *b->kept);
-    b->cap = (uint32_t)cap;
-    b->kept[b->n++] = (Kept){.name = p->name,
-                             .span = p->span,
-                             .type = elab_value_type(e, v),
-                             .cache = cache,
-                             .anew = anew,
-                             .slot = env->local};
-}
-
-/* `state w: real[n] ~ normal(0, 1)` or `= x` */
-static Value
-declared_state(Elab *e, const Env *env, const Stmt *s)
-{
-    Type t;
-
-    if (!elab_type_of(e, env, s->patterns[0]->type, &t))
-        return POISON;
-    return elab_initial(e, env, s->init, s->n_values ? s->values[0] : NULL, t, s->span);
-}
-
-static void
-start_kept(SamplerBuild *b, Env *env, const Stmt *s)
-{
-    Elab *e = b->e;
-    Value *v = arena_array(e->arena, Value, s->n_patterns);
-    bool read = e->reads_t, cache = s->kind == STMT_CACHE;
-
-    e->reads_t = false;
-    if (s->n_patterns == 1 && s->patterns[0]->type)
-        v[0] = declared_state(e, env, s);
-    else
-        elab_values(e, env, s, s->n_patterns, v);
-    bool anew = cache && e->reads_t;
-    e->reads_t |= read;
-    for (uint32_t i = 0; i < s->n_patterns; i++) {
-        const Pattern *p = s->patterns[i];
-        bool stale = cache && p->name && b->step && !assigns(b->step->body, p->name);
-        keep(b, env, p, v[i], cache, anew || stale);
-    }
-}
-
-/* ---- the two functions ---- */
-
-static bool
-starts_something(const Stmt *s)
-{
-    return s->kind == STMT_STATE || s->kind == STMT_CACHE;
-}
-
-static void
-finish(SamplerBuild *b, const Env *env, bool step)
-{
-    Elab *e = b->e;
-    uint32_t most = 1 + b->n + (uint32_t)b->reports.n, n = 0;
-    Ref *r = arena_array(e->arena, Ref, most);
-    Output *out = arena_array(e->arena, Output, most);
-    Value x = elab_find_local(env, b->x_name)->value;
-
-    if (elab_is_poison(x) || !elab_fit(e, &x, b->x))
-        return;
-    r[n] = elab_ref_of(e, x, (DType)b->x.dtype);
-    out[n++].name = "x";
-    for (uint32_t i = 0; i < b->n; i++) {
-        const Kept *k = &b->kept[i];
-        if (k->anew)
-            continue;
-        Value v = elab_find_slot(env, k->slot->slot)->value;
-        if (elab_is_poison(v) || !elab_fit(e, &v, k->type))
-            return;
-        r[n] = elab_ref_of(e, v, (DType)k->type.dtype);
-        out[n++].name = k->name;
-    }
-    for (size_t i = 0; step && i < b->reports.n; i++) {
-        r[n] = elab_ref_of(e, b->reports.value[i], DT_f64);
-        out[n++] = (Output){b->reports.name[i], OUTPUT_report};
-    }
-    elab_end_entry(e, n, r, out);
-}
+/* ---- where chains start ---- */
 
 /* What the energy says about where a chain starts. */
 static Value
-declared_start(SamplerBuild *b, const Param *p)
+declared_start(Chains *b, const Param *p)
 {
     Elab *e = b->e;
     Env env = b->energy->env;
@@ -252,7 +35,7 @@ declared_start(SamplerBuild *b, const Param *p)
 }
 
 static Value
-start_x(SamplerBuild *b)
+start_x(Chains *b)
 {
     Elab *e = b->e;
     const ElabRequest *rq = e->request;
@@ -277,111 +60,93 @@ start_x(SamplerBuild *b)
     return elab_draw_value(e, DRAW_normal, b->x);
 }
 
+/* ---- the two functions ---- */
+
+/* What is kept, under its names, and what is reported. */
 static void
-build_start(SamplerBuild *b)
+finish(Chains *b, const ChainVal *c, const Value *kept, bool step)
+{
+    Elab *e = b->e;
+    Value leaf[MAX_LEAVES];
+    const char *name[MAX_LEAVES];
+    uint32_t n = elab_chain_leaves(e, c, leaf, name, MAX_LEAVES);
+    Ref *r = arena_array(e->arena, Ref, n + b->moves.n_reports + 1);
+    Output *out = arena_array(e->arena, Output, n + b->moves.n_reports + 1);
+
+    for (uint32_t i = 0; i < n; i++) {
+        DType d = kept ? (DType)elab_value_type(e, kept[i]).dtype : DT_none;
+        r[i] = elab_ref_of(e, leaf[i], d);
+        out[i].name = i ? name[i] : "x";
+    }
+    for (uint32_t i = 0; step && i < b->moves.n_reports; i++) {
+        r[n] = elab_ref_of(e, c->report[i], DT_f64);
+        out[n++] = (Output){b->moves.report[i], OUTPUT_report};
+    }
+    elab_end_entry(e, n, r, out);
+}
+
+static void
+build_start(Chains *b)
 {
     Elab *e = b->e;
 
     e->frame = elab_frame_new(e, "start", NULL);
     e->may_draw = true;
-    elab_bind_time(e, false);
+    elab_bind_time(e, TIME_zero);
     Value x = start_x(b);
-    Env env = open_env(b, x);
-    for (uint32_t i = 0; b->step && i < b->decl->body->n_stmts; i++) {
-        Stmt *s = b->decl->body->stmts[i];
-        if (s == b->step)
-            break;
-        if (starts_something(s))
-            start_kept(b, &env, s);
-        else
-            elab_run_stmts(e, &env, &s, 1);
+    if (elab_is_poison(x) || !elab_fit(e, &x, b->x))
+        return;
+    Value c = elab_moves_start(e, &b->moves, x);
+    if (c.kind == VAL_chain) {
+        b->start = c.chain;
+        finish(b, c.chain, NULL, false);
     }
-    finish(b, &env, false);
     elab_nest_leave(e);
 }
 
-/* In the step, what is kept is an input; a cache made anew is computed. */
 static void
-resume_kept(SamplerBuild *b, Env *env, const Stmt *s, uint32_t *at)
+build_step(Chains *b)
 {
     Elab *e = b->e;
-    Value *v = arena_array(e->arena, Value, s->n_patterns);
-    bool anew = false;
-
-    for (uint32_t i = 0; i < s->n_patterns && *at + i < b->n; i++)
-        anew |= b->kept[*at + i].anew;
-    if (anew)
-        elab_values(e, env, s, s->n_patterns, v);
-    for (uint32_t i = 0; i < s->n_patterns && *at < b->n; i++) {
-        Kept *k = &b->kept[(*at)++];
-        if (!k->anew)
-            v[i] = elab_entry_input(e, INPUT_state, k->name, k->type, VARY_chain);
-        elab_bind_var(e, env, k->name, v[i], k->span);
-        k->slot = env->local;
-    }
-}
-
-static void
-build_step(SamplerBuild *b)
-{
-    Elab *e = b->e;
-    uint32_t at = 0;
+    Value leaf[MAX_LEAVES];
+    const char *name[MAX_LEAVES];
+    uint32_t n = elab_chain_leaves(e, b->start, leaf, name, MAX_LEAVES);
 
     e->frame = elab_frame_new(e, "step", NULL);
     e->may_draw = true;
-    Value x = elab_entry_input(e, INPUT_x, "x", b->x, VARY_chain);
-    for (uint32_t i = 0; i < b->n; i++)
-        if (!b->kept[i].anew)
-            elab_entry_input(e, INPUT_state, b->kept[i].name, b->kept[i].type, VARY_chain);
-    elab_bind_time(e, true);
-    Env env = open_env(b, x);
-    env.reports = &b->reports;
-    for (uint32_t i = 0; b->step && i < b->decl->body->n_stmts; i++) {
-        Stmt *s = b->decl->body->stmts[i];
-        if (s == b->step)
-            break;
-        if (starts_something(s))
-            resume_kept(b, &env, s, &at);
-        else
-            elab_run_stmts(e, &env, &s, 1);
-    }
-    const Body *body = b->step ? b->step->body : b->decl->body;
-    elab_run_stmts(e, &env, body->stmts, body->n_stmts);
-    finish(b, &env, true);
+    leaf[0] = elab_entry_input(e, INPUT_x, "x", b->x, VARY_chain);
+    for (uint32_t i = 1; i < n; i++)
+        leaf[i] =
+            elab_entry_input(e, INPUT_state, name[i], elab_value_type(e, leaf[i]), VARY_chain);
+    elab_bind_time(e, TIME_step);
+    Value was = elab_chain_with(e, b->start, leaf);
+    Value c = elab_moves_step(e, was.chain, NULL, 0, NULL);
+    if (c.kind == VAL_chain)
+        finish(b, c.chain, leaf, true);
     elab_nest_leave(e);
-}
-
-static bool
-find_step(SamplerBuild *b)
-{
-    const Body *body = b->decl->body;
-
-    for (uint32_t i = 0; i < body->n_stmts; i++) {
-        if (body->stmts[i]->kind != STMT_STEP)
-            continue;
-        b->step = body->stmts[i];
-        if (i + 1 < body->n_stmts) {
-            complain(b->e, elab_after_step, body->stmts[i + 1]->span);
-            return false;
-        }
-    }
-    return true;
 }
 
 bool
 elab_build_sampler(Elab *e, FnVal *energy, FnVal *sampler, Type x)
 {
-    SamplerBuild b = {.e = e, .energy = energy, .sampler = sampler, .decl = sampler->decl};
-
+    static const Tuning own = {HYPER_sampler, ""};
+    Chains b = {.e = e, .energy = energy, .x = x};
     unsigned before = e->diags->errors;
-    b.x = x;
-    if (!check_params(&b) || !find_step(&b))
+    FnVal *tuned = arena_new(e->arena, FnVal);
+    Named given = {.value = elab_value_fn(energy)};
+
+    *tuned = *sampler;
+    tuned->tuning = &own;
+    for (uint32_t i = 0; i < sampler->decl->n_params; i++)
+        if (!sampler->decl->params[i]->value && !elab_is_state_param(sampler->decl->params[i]))
+            given.name = sampler->decl->params[i]->name;
+    if (!elab_moves_begin(e, &b.moves, tuned, &given, 1, x))
         return false;
     build_start(&b);
     if (e->diags->errors == before && !e->stopped)
         build_step(&b);
-    e->program->report = b.reports.name;
-    e->program->n_report = b.reports.n;
+    e->program->report = b.moves.report;
+    e->program->n_report = b.moves.n_reports;
     e->act = NULL;
     return e->diags->errors == before && !e->stopped;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * elab_shape.c -- is a name used where sizes stand?
+ * elab_shape.c -- is a name used, is it used where sizes stand?
  *
  * A hyperparameter that decides a shape cannot be read when the kernel runs; it is compiled in.
  */
@@ -32,7 +32,7 @@ in_expr(const Search *s, const Expr *x)
     for (uint32_t i = 0; i < x->n_args; i++)
         if (in_expr(s, x->args[i]->value))
             return true;
-    inner.shape = !x->reduces; /* the bounds of a comprehension are its shape */
+    inner.shape = s->shape || !x->reduces; /* the bounds of a comprehension are its shape */
     for (uint32_t i = 0; i < x->n_gens; i++)
         if (in_expr(&inner, x->gens[i]->lo) || in_expr(&inner, x->gens[i]->hi))
             return true;
@@ -61,7 +61,8 @@ in_stmt(const Search *s, const Stmt *stmt)
     /* a layer is named with its sizes: `Linear[2, h]`; a slice or an index is not assigned */
     if (in_type(s->name, stmt->type) ||
         in_expr(stmt->kind == STMT_LAYER ? &sizes : s, stmt->value) || in_expr(s, stmt->init) ||
-        in_body(s, stmt->body) || in_body(s, stmt->other))
+        in_body(s, stmt->body) || in_body(s, stmt->other) ||
+        (stmt->decl && in_body(s, stmt->decl->body)))
         return true;
     for (uint32_t i = 0; i < stmt->n_values; i++)
         if (in_expr(s, stmt->values[i]))
@@ -94,4 +95,12 @@ elab_in_shape(const Decl *d, const char *name)
             in_expr(&anywhere, d->params[i]->init))
             return true;
     return in_type(name, d->result) || in_body(&anywhere, d->body);
+}
+
+bool
+elab_mentions(const Stmt *stmt, const char *name)
+{
+    const Search everywhere = {name, true};
+
+    return in_stmt(&everywhere, stmt);
 }

@@ -360,6 +360,13 @@ wrong_type(Elab *e, Value v, const AstType *t, const char *want, Span span, cons
     return POISON;
 }
 
+static bool
+is_a(Value v, DeclKind kind)
+{
+    return v.kind == VAL_fn &&
+           (v.fn->kind == FN_opaque || (v.fn->kind == FN_decl && v.fn->decl->kind == kind));
+}
+
 Value
 elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
 {
@@ -369,6 +376,11 @@ elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const
         return v;
     if (t->kind == TYPE_TUPLE)
         return coerce_tuple(e, env, v, t, span, what);
+    if (t->kind == TYPE_ANY && (t->bare == DECL_SAMPLER || t->bare == DECL_OPTIMIZER))
+        return is_a(v, t->bare)
+                   ? v
+                   : wrong_type(e, v, t, t->bare == DECL_SAMPLER ? "a sampler" : "an optimizer",
+                                span, what);
     if (t->kind != TYPE_NAME)
         return v.kind == VAL_fn || v.kind == VAL_list
                    ? v

@@ -84,7 +84,7 @@ bind_pattern(Elab *e, Env *env, const Pattern *p, Value v, bool var, Span span)
     }
     if (p->type)
         v = elab_coerce(e, env, v, p->type, span, arena_printf(e->arena, "'%s'", p->name));
-    if (var)
+    if (var || v.kind == VAL_chain) /* a chain is there to be moved */
         elab_bind_var(e, env, p->name, v, p->span);
     else
         elab_bind(e, env, p->name, v, p->span);
@@ -142,23 +142,36 @@ run_let(Elab *e, Env *env, const Stmt *s)
     Value *v = arena_array(e->arena, Value, s->n_patterns);
 
     const Env before = *env;
+    const uint64_t effects = e->effects;
     bool each = s->n_values == s->n_patterns;
+    uint32_t read = e->reads;
+    e->reads = 0;
     elab_values(e, env, s, s->n_patterns, v);
+    const bool again = each && s->kind == STMT_LET && e->effects == effects;
+    e->binds = e->reads;
     for (uint32_t i = 0; i < s->n_patterns; i++) {
         Span span = each ? s->values[i]->span : s->span;
         bind_pattern(e, env, s->patterns[i], v[i], s->kind == STMT_VAR, span);
-        if (each && s->kind == STMT_LET && may_be_wide(e, env, s->patterns[i], v[i]))
+        if (again && may_be_wide(e, env, s->patterns[i], v[i]))
             remember_wide(e, env, &before, s->values[i]);
     }
+    e->binds = 0;
+    e->reads = e->reads < read ? read : e->reads;
 }
 
 /* ---- assignment ---- */
 
-static const Binding *
-target_slot(Elab *e, const Env *env, const Expr *x)
+const Binding *
+elab_target_slot(Elab *e, const Env *env, const Expr *x)
 {
-    const Binding *b = elab_find_local(env, x->name);
+    const Binding *b = elab_slot_target(env, x);
 
+    if (!b && x->kind == EXPR_NAME)
+        b = elab_find_local(env, x->name);
+    else if (!b) {
+        complain(e, unsupported, x->span, "assigning to this member");
+        return NULL;
+    }
     if (!b || b->slot == 0 || b->act != env->act) {
         File *f;
         if (!b && !elab_find_decl(env->file, x->name, &f)) {
@@ -180,6 +193,9 @@ target_slot(Elab *e, const Env *env, const Expr *x)
 static Value
 assignable(Elab *e, Value old, Value v, Span span)
 {
+    if (old.kind == VAL_chain && !elab_is_poison(v) &&
+        (v.kind != VAL_chain || v.chain->of != old.chain->of))
+        return FAIL(e, elab_assign_type, span, elab_value_text(e, old), elab_value_text(e, v));
     if (elab_is_poison(v) || old.kind == VAL_poison || !elab_is_number(old))
         return v;
     Type want = elab_value_type(e, old), have = elab_value_type(e, v);
@@ -226,7 +242,7 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
     RegionId region = e->frame->b.region;
     bool owned;
 
-    if (base->kind != EXPR_NAME) {
+    if (base->kind != EXPR_NAME && base->kind != EXPR_MEMBER) {
         complain(e, unsupported, x->span, "assigning here");
         return;
     }
@@ -234,7 +250,7 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
         complain(e, unsupported, slice->span, "assigning to an index of a slice");
         return;
     }
-    const Binding *b = target_slot(e, env, base);
+    const Binding *b = elab_target_slot(e, env, base);
     if (!b)
         return;
     if (!elab_is_number(b->value)) {
@@ -245,22 +261,45 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
     Value r = elab_assign_index(e, env, b->value, b->owned_region == region + 1, n, index, v,
                                 x->span, &owned);
     elab_push_slot(e, env, b, r, owned ? region + 1 : 0);
+    if (b->state)
+        elab_assign_net_state(e, b->state, r, x->span);
+}
+
+/* c.x = v moves a chain. */
+static void
+assign_member(Elab *e, Env *env, const Expr *x, Value v)
+{
+    if (x->left->kind != EXPR_NAME) {
+        complain(e, unsupported, x->span, "assigning here");
+        return;
+    }
+    const Binding *b = elab_target_slot(e, env, x->left);
+    if (!b || elab_is_poison(b->value))
+        return;
+    if (b->value.kind == VAL_chain)
+        elab_push_slot(e, env, b, elab_chain_assign(e, env, b->value.chain, x, v), 0);
+    else
+        complain(e, elab_no_member, x->at, elab_value_text(e, b->value), x->name);
 }
 
 static void
 assign(Elab *e, Env *env, const Expr *x, Value v, Span span)
 {
-    if (x->kind == EXPR_MEMBER) {
-        complain(e, unsupported, x->span, "assigning to a member");
+    if (x->kind == EXPR_MEMBER && !elab_slot_target(env, x)) {
+        assign_member(e, env, x, v);
         return;
     }
     if (x->kind == EXPR_INDEX) {
         assign_element(e, env, x, v);
         return;
     }
-    const Binding *b = target_slot(e, env, x);
-    if (b)
-        elab_push_slot(e, env, b, assignable(e, b->value, v, span), 0);
+    const Binding *b = elab_target_slot(e, env, x);
+    if (!b)
+        return;
+    v = assignable(e, b->value, v, span);
+    elab_push_slot(e, env, b, v, 0);
+    if (b->state)
+        elab_assign_net_state(e, b->state, v, span);
 }
 
 static void
@@ -412,10 +451,11 @@ run_report(Elab *e, Env *env, const Stmt *s)
     Value v = elab_eval(e, env, s->value, env->let_mode);
 
     if (!r) {
-        complain(e, elab_place, s->span, "report", "a sampler's step");
+        complain(e, elab_place, s->span, "report",
+                 "a sampler's step, a loss or an optimizer's step");
         return;
     }
-    if (e->frame->b.region) {
+    if (e->frame->b.region != r->region) {
         complain(e, unsupported, s->span, "a report inside a branch or a loop");
         return;
     }
@@ -465,14 +505,13 @@ misplaced(Elab *e, const Stmt *s)
 {
     switch (s->kind) {
     case STMT_STATE:
-        complain(e, elab_place, s->span, "state", "a sampler, before its step");
+        complain(e, elab_place, s->span, "state",
+                 "a sampler or an optimizer, before its step, or a network");
         break;
     case STMT_CACHE:
         complain(e, elab_place, s->span, "cache", "a sampler, before its step");
         break;
-    case STMT_STEP: complain(e, elab_place, s->span, "step", "a sampler, once"); break;
-    case STMT_BUFFER: complain(e, unsupported, s->span, "a buffer"); break;
-    default: complain(e, unsupported, s->span, "a step of a sampler inside another");
+    default: complain(e, elab_place, s->span, "step", "a sampler, once");
     }
 }
 
@@ -493,7 +532,15 @@ run_stmt(Elab *e, Env *env, const Stmt *s)
         elab_bind(e, env, s->name, elab_bind_param(e, env, s), s->name_span);
         break;
     case STMT_LAYER: elab_bind_layer(e, env, s); break;
+    case STMT_BUFFER: elab_bind_buffer(e, env, s); break;
+    case STMT_STATE:
+        if (env->path && !env->reports)
+            elab_bind_net_state(e, env, s);
+        else
+            misplaced(e, s);
+        break;
     case STMT_DECL: run_local_fn(e, env, s); break;
+    case STMT_CALL: elab_run_call(e, env, s); break;
     case STMT_RETURN: complain(e, elab_return_in_loop, s->span); break;
     default: misplaced(e, s);
     }
@@ -522,7 +569,7 @@ typedef struct Rest {
 static Value run_returning(Elab *e, Env *env, Stmt *const *stmts, uint32_t n, const Rest *rest);
 
 static Value
-eval_return(Elab *e, const Env *env, const Stmt *s)
+returned_values(Elab *e, const Env *env, const Stmt *s)
 {
     Value v[MAX_LEAVES];
 
@@ -532,6 +579,13 @@ eval_return(Elab *e, const Env *env, const Stmt *s)
         v[i] = elab_eval(e, env, s->values[i], elab_arg_mode(env->ret_mode));
     return s->n_values > MAX_LEAVES ? FAIL(e, elab_too_large, s->span, "the tuple")
                                     : elab_value_tuple(e, s->n_values, v);
+}
+
+static Value
+eval_return(Elab *e, const Env *env, const Stmt *s)
+{
+    Value v = returned_values(e, env, s);
+    return env->buffers ? elab_with_slots(e, env, v) : v;
 }
 
 static Value

@@ -66,6 +66,25 @@ elab_value_tuple(Elab *e, uint32_t n, const Value *item)
     return v;
 }
 
+Value
+elab_value_chain(const ChainVal *chain)
+{
+    return (Value){.kind = VAL_chain, .chain = chain};
+}
+
+ChainVal *
+elab_copy_chain(Elab *e, const ChainVal *c)
+{
+    ChainVal *r = arena_new(e->arena, ChainVal);
+
+    *r = *c;
+    r->kept = arena_array(e->arena, Value, c->of->n_kept + 1);
+    r->report = arena_array(e->arena, Value, c->of->n_reports + 1);
+    memcpy(r->kept, c->kept, c->of->n_kept * sizeof *r->kept);
+    memcpy(r->report, c->report, c->of->n_reports * sizeof *r->report);
+    return r;
+}
+
 bool
 elab_is_poison(Value v)
 {
@@ -165,8 +184,11 @@ elab_value_text(const Elab *e, Value v)
     switch (v.kind) {
     case VAL_tuple: return tuple_text(e, v);
     case VAL_fn: return fn_text(e, v.fn);
+    case VAL_chain: return arena_printf(e->arena, "%s at work", fn_text(e, v.chain->of->fn));
     case VAL_list: return "an array of layers";
     case VAL_shape: return "a shape";
+    case VAL_buffer: return "a buffer";
+    case VAL_slot: return "a slot of a buffer";
     case VAL_none: return "nothing";
     case VAL_poison:
     case VAL_open: return "an unknown value";
@@ -265,6 +287,37 @@ elab_fit(Elab *e, Value *v, Type t)
 
 /* ---- leaves ---- */
 
+/* All of a chain, its reports too. */
+static bool
+flatten_chain(Elab *e, const ChainVal *c, Value *ret, uint32_t *n, uint32_t cap)
+{
+    bool ok = elab_flatten(e, c->x, ret, n, cap);
+
+    if (ok && c->of->counts)
+        ok = elab_flatten(e, c->t, ret, n, cap);
+    for (uint32_t i = 0; ok && i < c->of->n_kept; i++)
+        ok = c->of->kept[i].anew || elab_flatten(e, c->kept[i], ret, n, cap);
+    for (uint32_t i = 0; ok && i < c->of->n_reports; i++)
+        ok = elab_flatten(e, elab_chain_report(e, c, i), ret, n, cap);
+    return ok;
+}
+
+static Value
+unflatten_chain(Elab *e, const ChainVal *c, const Value *leaf, uint32_t *n)
+{
+    ChainVal *r = elab_copy_chain(e, c);
+
+    r->x = elab_unflatten(e, c->x, leaf, n);
+    if (c->of->counts)
+        r->t = elab_unflatten(e, c->t, leaf, n);
+    for (uint32_t i = 0; i < c->of->n_kept; i++)
+        if (!c->of->kept[i].anew)
+            r->kept[i] = elab_unflatten(e, c->kept[i], leaf, n);
+    for (uint32_t i = 0; i < c->of->n_reports; i++)
+        r->report[i] = elab_unflatten(e, c->report[i], leaf, n);
+    return elab_value_chain(r);
+}
+
 bool
 elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
 {
@@ -274,6 +327,8 @@ elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
                 return false;
         return true;
     }
+    if (v.kind == VAL_chain)
+        return flatten_chain(e, v.chain, ret, n, cap);
     if (!elab_is_number(v) || *n == cap)
         return false;
     ret[(*n)++] = v;
@@ -283,6 +338,8 @@ elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
 Value
 elab_unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n)
 {
+    if (v.kind == VAL_chain)
+        return unflatten_chain(e, v.chain, leaf, n);
     if (v.kind != VAL_tuple)
         return leaf[(*n)++];
     Value t = elab_value_tuple(e, v.n, v.item);
@@ -326,6 +383,26 @@ unify_tuples(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
     return true;
 }
 
+/* Two moments of one chain. */
+static bool
+unify_chains(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
+{
+    Value x[MAX_LEAVES], y[MAX_LEAVES];
+    uint32_t n = 0, m = 0, k = 0;
+
+    if (a->kind != b->kind || a->chain->of != b->chain->of ||
+        !elab_flatten(e, *a, x, &n, MAX_LEAVES) || !elab_flatten(e, *b, y, &m, MAX_LEAVES) ||
+        n != m)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (!elab_unify(e, &x[i], ra, &y[i], rb, mode))
+            return false;
+    *a = elab_unflatten(e, *a, x, &k);
+    k = 0;
+    *b = elab_unflatten(e, *b, y, &k);
+    return true;
+}
+
 static void
 convert_in(Elab *e, Value *v, RegionId region, DType d)
 {
@@ -342,6 +419,8 @@ elab_unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
 {
     if (a->kind == VAL_tuple || b->kind == VAL_tuple)
         return unify_tuples(e, a, ra, b, rb, mode);
+    if (a->kind == VAL_chain || b->kind == VAL_chain)
+        return unify_chains(e, a, ra, b, rb, mode);
     if (a->kind == VAL_fn || b->kind == VAL_fn)
         return a->kind == b->kind && a->fn == b->fn;
     if (!elab_is_number(*a) || !elab_is_number(*b))

@@ -2,7 +2,7 @@
  *
  * args.c -- the command line's options
  */
-#include "tools/args.h"
+#include "tools/commands.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,68 +11,107 @@
 #include <string.h>
 
 #define FIELD(member) offsetof(Args, member)
-#define RUNS NULL
 
 const OptionInfo option_info[] = {
     {"sampler", 0, OPTION_text, FIELD(sampler), "NAME",
-     "how chains move: a sampler of the library or of the file", " sample "},
+     "how chains move: a sampler of the library or of the file", GROUP_sampling},
     {"chains", 'n', OPTION_text, FIELD(chains), "N", "chains to run side by side (1024)",
-     " sample "},
+     GROUP_sampling},
     {"steps", 0, OPTION_text, FIELD(steps), "N", "steps of each chain after warm-up (1000)",
-     " sample "},
+     GROUP_sampling},
     {"warmup", 0, OPTION_text, FIELD(warmup), "N", "steps before, of which nothing is kept (0)",
-     " sample "},
-    {"thin", 0, OPTION_text, FIELD(thin), "N", "keep every Nth step (1)", " sample "},
+     GROUP_sampling},
+    {"thin", 0, OPTION_text, FIELD(thin), "N", "keep every Nth step (1)", GROUP_sampling},
     {"keep", 0, OPTION_text, FIELD(keep), "WHAT",
-     "'all' draws or only each chain's 'last' state (all)", " sample "},
-    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)", " sample eval "},
-    {"init", 0, OPTION_text, FIELD(init), "START",
-     "normal, zeros, uniform(a, b), or a file of points", " sample "},
-    {"resume", 0, OPTION_text, FIELD(resume), "FILE",
-     "go on from the state that an interrupted run left", " sample "},
+     "'all' draws or only each chain's 'last' state (all)", GROUP_sampling},
+    {"loss", 0, OPTION_text, FIELD(loss), "NAME",
+     "what is made small: a loss of the library or of the file", GROUP_training},
+    {"optimizer", 0, OPTION_text, FIELD(optimizer), "NAME",
+     "how weights move: an optimizer of the library or of the file (adam)", GROUP_training},
+    {"dataset", 0, OPTION_text, FIELD(dataset), "NAME",
+     "a data set of the library or of the file that draws the points",
+     GROUP_training | GROUP_sampling},
+    {"batch", 0, OPTION_text, FIELD(batch), "N", "data points a step (256)", GROUP_training},
+    {"steps", 0, OPTION_text, FIELD(steps), "N", "training steps (1000)", GROUP_training},
+    {"epochs", 0, OPTION_text, FIELD(epochs), "N", "passes over the data, instead of --steps",
+     GROUP_training},
+    {"epoch-size", 0, OPTION_text, FIELD(epoch_size), "N",
+     "points of an epoch where a data set draws them (2000)", GROUP_training},
+    {"clip-norm", 0, OPTION_text, FIELD(clip_norm), "X",
+     "shorten gradients whose norm over all weights is larger", GROUP_training},
+    {"clip-value", 0, OPTION_text, FIELD(clip_value), "X",
+     "move elements of gradients into [-X, X]", GROUP_training},
+    {"ema", 0, OPTION_text, FIELD(ema), "DECAY",
+     "write a moving average of the weights (--ema 0.999)", GROUP_training},
+    {"accumulate", 0, OPTION_text, FIELD(accumulate), "N",
+     "move weights every Nth step, by the mean of the gradients", GROUP_training},
+    {"checkpoint", 0, OPTION_text, FIELD(checkpoint), "FILE",
+     "where the state is kept, to go on from with --resume", GROUP_training},
+    {"checkpoint-every", 0, OPTION_text, FIELD(checkpoint_every), "N",
+     "steps between checkpoints (at the end alone)", GROUP_training},
+    {"resume", 0, OPTION_text, FIELD(resume), "FILE", "go on from a checkpoint",
+     GROUP_training},
+    {"log", 0, OPTION_text, FIELD(log), "FILE",
+     ".csv or .jsonl: loss and reports of steps, one a line", GROUP_training},
+    {"log-every", 0, OPTION_text, FIELD(log_every), "N", "log every Nth step (1)",
+     GROUP_training},
+    {"on-nonfinite", 0, OPTION_text, FIELD(on_nonfinite), "WHAT",
+     "'stop' at a step that is not finite, or 'skip' it (stop)", GROUP_training},
     {"output", 'o', OPTION_text, FIELD(output), "FILE",
-     ".npy, .npz or .csv; 'none' keeps nothing (draws.npy)", " sample eval "},
-    {"at", 0, OPTION_text, FIELD(at), "FILE", "points to evaluate at", " eval "},
-    {"grad", 0, OPTION_flag, FIELD(grad), NULL, "gradients too", " eval "},
+     "weights: .safetensors or .npz; 'none' keeps nothing (weights.safetensors)",
+     GROUP_training},
+    {"data", 0, OPTION_source, FIELD(data), "[NAME=]FILE",
+     "points [rows, ...], labels by name; or a data set: 'two_moons(noise = 0.1)'",
+     GROUP_training},
+    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)",
+     GROUP_result | GROUP_training},
+    {"init", 0, OPTION_text, FIELD(init), "START",
+     "normal, zeros, uniform(a, b), or a file of points", GROUP_sampling},
+    {"resume", 0, OPTION_text, FIELD(resume), "FILE",
+     "go on from the state that an interrupted run left", GROUP_sampling},
+    {"output", 'o', OPTION_text, FIELD(output), "FILE",
+     ".npy, .npz or .csv; 'none' keeps nothing (draws.npy)", GROUP_result},
+    {"at", 0, OPTION_text, FIELD(at), "FILE", "points to evaluate at", GROUP_points},
+    {"grad", 0, OPTION_flag, FIELD(grad), NULL, "gradients too", GROUP_points},
     {"energy", 0, OPTION_text, FIELD(energy), "NAME", "which energy of the file (the last)",
-     RUNS},
+     GROUP_model},
     {"static", 'S', OPTION_pair, FIELD(statics), "NAME=N", "a static parameter: -S d=100",
-     RUNS},
-    {"set", 0, OPTION_pair, FIELD(set), "NAME=VALUE", "a hyperparameter of the energy", RUNS},
-    {"data", 0, OPTION_pair, FIELD(data), "NAME=FILE",
-     "the file a `data` declaration or a condition is read from", RUNS},
+     GROUP_model},
+    {"set", 0, OPTION_pair, FIELD(set), "NAME=VALUE", "a hyperparameter of the energy",
+     GROUP_model},
+    {"data", 0, OPTION_source, FIELD(data), "NAME=FILE",
+     "the file a `data` declaration or a condition is read from", GROUP_inputs},
     {"weights", 0, OPTION_text, FIELD(weights), "FILE",
-     "trained parameters: .safetensors or .npz", RUNS},
-    {"dtype", 0, OPTION_text, FIELD(dtype), "TYPE", "f32 or f64 (f32)", RUNS},
-    {"device", 0, OPTION_text, FIELD(device), "NAME", "cpu", RUNS},
-    {"threads", 'j', OPTION_text, FIELD(threads), "N", "0 uses what there is (0)", RUNS},
+     "trained parameters: .safetensors or .npz", GROUP_model},
+    {"dtype", 0, OPTION_text, FIELD(dtype), "TYPE", "f32 or f64 (f32)", GROUP_model},
+    {"device", 0, OPTION_text, FIELD(device), "NAME", "cpu", GROUP_model},
+    {"threads", 'j', OPTION_text, FIELD(threads), "N", "0 uses what there is (0)", GROUP_model},
     {"emit", 0, OPTION_text, FIELD(emit), "STAGE",
-     "print ast, ir, grad, loops, llvm or asm instead of running", RUNS},
+     "print ast, ir, grad, loops, llvm or asm instead of running", GROUP_model},
     {"backend", 0, OPTION_text, FIELD(backend), "NAME",
-     "llvm, or the slow interpreter that defines the result (llvm)", RUNS},
+     "llvm, or the slow interpreter that defines the result (llvm)", GROUP_model},
     {"lanes", 0, OPTION_text, FIELD(lanes), "N", "chains a vector: 4, 8 or 16; 0 chooses (0)",
-     RUNS},
+     GROUP_model},
     {"level", 'O', OPTION_text, FIELD(level), "N", "0 compiles faster, 1 makes faster code (1)",
-     RUNS},
+     GROUP_model},
     {"no-cache", 0, OPTION_flag, FIELD(no_cache), NULL, "compile even if a kernel is cached",
-     RUNS},
+     GROUP_model},
     {"json", 0, OPTION_flag, FIELD(json), NULL, "print the result's figures as JSON",
-     " sample "},
-    {"quiet", 'q', OPTION_flag, FIELD(quiet), NULL, "no progress, no table", RUNS},
+     GROUP_sampling},
+    {"quiet", 'q', OPTION_flag, FIELD(quiet), NULL, "no progress, no table", GROUP_model},
     {"passes", 0, OPTION_text, FIELD(passes), "LIST", "passes to run, with commas between",
-     " opt "},
-    {"skip", 0, OPTION_text, FIELD(skip), "PASS", "leave one out", " opt "},
-    {"stop", 0, OPTION_text, FIELD(stop), "PASS", "the last one to run", " opt "},
+     GROUP_passes},
+    {"skip", 0, OPTION_text, FIELD(skip), "PASS", "leave one out", GROUP_passes},
+    {"stop", 0, OPTION_text, FIELD(stop), "PASS", "the last one to run", GROUP_passes},
     {"print", 0, OPTION_flag, FIELD(print), NULL, "the module after each pass that changed it",
-     " opt "},
-    {"time", 0, OPTION_flag, FIELD(time), NULL, "what each pass took", " opt "},
-    {"write", 'w', OPTION_flag, FIELD(write), NULL, "change the files in place", " fmt "},
+     GROUP_passes},
+    {"time", 0, OPTION_flag, FIELD(time), NULL, "what each pass took", GROUP_passes},
+    {"write", 'w', OPTION_flag, FIELD(write), NULL, "change the files in place", GROUP_layout},
     {"check", 0, OPTION_flag, FIELD(check), NULL, "only say whether a file would change",
-     " fmt "},
+     GROUP_layout},
     {"help", 'h', OPTION_flag, FIELD(help), NULL,
-     "this text; with a model and a sampler, their parameters too",
-     " sample eval check fmt doc opt summary cache doctor "},
-    {"version", 0, OPTION_flag, FIELD(version), NULL, "the version", " sample "},
+     "this text; with a model and a sampler, their parameters too", GROUP_every},
+    {"version", 0, OPTION_flag, FIELD(version), NULL, "the version", GROUP_general},
 };
 const size_t option_count = sizeof option_info / sizeof *option_info;
 
@@ -86,56 +125,6 @@ complain(const char *format, ...)
     vfprintf(stderr, format, ap);
     va_end(ap);
     fputc('\n', stderr);
-}
-
-enum { NEAR_MAX = 48 };
-
-/* Levenshtein's distance of two short words, in two rows. */
-static size_t
-distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b), row[2][NEAR_MAX + 1];
-
-    if (n > NEAR_MAX || m > NEAR_MAX)
-        return NEAR_MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = row[i % 2], *before = row[(i + 1) % 2];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
-            best = before[j] + 1 < best ? before[j] + 1 : best;
-            now[j] = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-        }
-    }
-    return row[n % 2][m];
-}
-
-const char *
-nearest(const char *word, const char *const *candidates, size_t n)
-{
-    size_t best = strlen(word) / 3 + 1;
-    const char *found = NULL;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t d = distance(word, candidates[i]);
-        if (d < best) {
-            best = d;
-            found = candidates[i];
-        }
-    }
-    return found;
-}
-
-char *
-language_name(const char *option)
-{
-    char *name = strdup(option);
-
-    for (char *c = name; c && *c; c++)
-        *c = *c == '-' ? '_' : *c;
-    return name;
 }
 
 bool
@@ -178,46 +167,97 @@ add_pair(PairList *list, const char *name, const char *value)
 }
 
 static bool
+complain_of_value(const OptionInfo *o, const char *text)
+{
+    complain("--%s: expected %s, found '%s'", o->name, o->argument, text);
+    return false;
+}
+
+static bool
 split_pair(PairList *list, const OptionInfo *o, char *text)
 {
     char *equals = strchr(text, '=');
 
-    if (!equals || equals == text || !equals[1]) {
-        complain("--%s: expected %s, found '%s'", o->name, o->argument, text);
-        return false;
-    }
+    if (!equals || equals == text || !equals[1])
+        return complain_of_value(o, text);
     *equals = '\0';
     return add_pair(list, text, equals + 1);
 }
 
+/* `x=points.npy`, and what has no name: `points.npy`, `two_moons(noise = 0.1)`. */
 static bool
-store(Args *args, const OptionInfo *o, char *value)
+split_source(PairList *list, const OptionInfo *o, char *text)
+{
+    char *equals = strchr(text, '='), *bracket = strpbrk(text, "([");
+
+    if (!equals || (bracket && bracket < equals))
+        return *text ? add_pair(list, NULL, text) : complain_of_value(o, text);
+    return split_pair(list, o, text);
+}
+
+bool
+set_option(Args *args, const OptionInfo *o, char *value)
 {
     void *field = (char *)args + o->offset;
 
     switch (o->kind) {
     case OPTION_flag: *(bool *)field = true; return true;
     case OPTION_text: *(const char **)field = value; return true;
-    default: return split_pair(field, o, value);
+    case OPTION_pair: return split_pair(field, o, value);
+    case OPTION_source: return split_source(field, o, value);
     }
+    return false;
 }
 
-static const OptionInfo *
-find_long(const char *name, size_t size)
+char *
+keep_text(Args *args, const char *text)
 {
+    char **more = realloc(args->kept, (args->n_kept + 1) * sizeof *more);
+
+    if (more) {
+        args->kept = more;
+        more[args->n_kept] = strdup(text);
+        if (more[args->n_kept])
+            return more[args->n_kept++];
+    }
+    complain("no memory");
+    return NULL;
+}
+
+bool
+add_hyper(Args *args, const char *name, const char *value)
+{
+    return add_pair(&args->hyper, name, value);
+}
+
+/* Commands may have options of one name and of different meanings: the command's own goes
+ * before another's. */
+static const OptionInfo *
+prefer(const CommandInfo *command, const OptionInfo *found, const OptionInfo *other)
+{
+    return found && takes_option(command, found) ? found : other;
+}
+
+const OptionInfo *
+find_option(const CommandInfo *command, const char *name, size_t size)
+{
+    const OptionInfo *found = NULL;
+
     for (size_t i = 0; i < option_count; i++)
         if (strlen(option_info[i].name) == size && memcmp(option_info[i].name, name, size) == 0)
-            return &option_info[i];
-    return NULL;
+            found = prefer(command, found, &option_info[i]);
+    return found;
 }
 
 static const OptionInfo *
-find_letter(char letter)
+find_letter(const CommandInfo *command, char letter)
 {
+    const OptionInfo *found = NULL;
+
     for (size_t i = 0; i < option_count; i++)
         if (option_info[i].letter == letter)
-            return &option_info[i];
-    return NULL;
+            found = prefer(command, found, &option_info[i]);
+    return found;
 }
 
 typedef struct Cursor {
@@ -235,14 +275,9 @@ next_value(Cursor *c, const char *option)
 }
 
 bool
-takes_option(const char *command, const OptionInfo *o)
+takes_option(const CommandInfo *command, const OptionInfo *o)
 {
-    char word[32];
-
-    if (!o->commands)
-        return strcmp(command, "sample") == 0 || strcmp(command, "eval") == 0;
-    snprintf(word, sizeof word, " %s ", command);
-    return strstr(o->commands, word) != NULL;
+    return o->group == GROUP_every || (command->groups & o->group);
 }
 
 static bool
@@ -250,29 +285,33 @@ parse_long(Args *args, Cursor *c, char *text)
 {
     char *option = text - 2, *equals = strchr(text, '=');
     size_t size = equals ? (size_t)(equals - text) : strlen(text);
-    const OptionInfo *o = find_long(text, size);
+    const OptionInfo *o = find_option(args->command, text, size);
 
     if (o && !takes_option(args->command, o)) {
-        complain("'%s' does not take --%s", args->command, o->name);
+        complain("'%s' does not take --%s", args->command->name, o->name);
         return false;
     }
     if (o && o->kind == OPTION_flag) {
         if (equals)
             complain("--%s takes no value", o->name);
-        return !equals && store(args, o, NULL);
+        return !equals && set_option(args, o, NULL);
     }
     char *value = equals ? equals + 1 : next_value(c, option);
     if (!value)
         return false;
     if (equals)
         *equals = '\0';
-    return o ? store(args, o, value) : add_pair(&args->hyper, text, value);
+    if (o)
+        return set_option(args, o, value);
+    for (char *c = text; *c; c++) /* as the language spells it */
+        *c = *c == '-' ? '_' : *c;
+    return add_hyper(args, text, value);
 }
 
 static bool
 parse_short(Args *args, Cursor *c, char *text)
 {
-    const OptionInfo *o = find_letter(text[1]);
+    const OptionInfo *o = find_letter(args->command, text[1]);
 
     if (!o || !takes_option(args->command, o)) {
         complain("unknown option '-%c'; try 'ebmc --help'", text[1]);
@@ -281,31 +320,20 @@ parse_short(Args *args, Cursor *c, char *text)
     if (o->kind == OPTION_flag) {
         if (text[2])
             complain("-%c takes no value", text[1]);
-        return !text[2] && store(args, o, NULL);
+        return !text[2] && set_option(args, o, NULL);
     }
     char *value = text[2] ? text + 2 : next_value(c, text);
-    return value && store(args, o, value);
-}
-
-const char *const command_names[] = {"sample",  "eval",  "check",  "fmt",   "doc",  "opt",
-                                     "summary", "cache", "doctor", "train", "build"};
-const size_t command_count = sizeof command_names / sizeof *command_names;
-
-static bool
-is_command(const char *word)
-{
-    for (size_t i = 0; i < command_count; i++)
-        if (strcmp(word, command_names[i]) == 0)
-            return true;
-    return false;
+    return value && set_option(args, o, value);
 }
 
 static void
 complain_of_second(const char *first, const char *second)
 {
-    const char *near = is_command(first) ? NULL : nearest(first, command_names, command_count);
+    const char *word[COMMANDS_MAX];
+    size_t n = command_names(word);
+    const char *near = find_command(first) ? NULL : ebm_near_miss(first, word, n);
 
-    if (near && strcmp(near, first) != 0)
+    if (near)
         complain("unknown command '%s'; did you mean '%s'?", first, near);
     else
         complain("one model at a time: '%s' and '%s'", first, second);
@@ -333,11 +361,11 @@ args_parse(Args *ret, int argc, char **argv)
 {
     Cursor c = {1, argc, argv};
 
-    *ret = (Args){.command = "sample"};
-    if (argc > 1 && is_command(argv[1])) {
-        ret->command = argv[1];
+    *ret = (Args){.command = argc > 1 ? find_command(argv[1]) : NULL};
+    if (ret->command)
         c.at = 2;
-    }
+    else
+        ret->command = find_command("sample");
     while (c.at < c.argc)
         if (!parse_one(ret, &c))
             return false;
@@ -351,4 +379,7 @@ args_clear(Args *args)
     free(args->set.pair);
     free(args->data.pair);
     free(args->hyper.pair);
+    for (size_t i = 0; i < args->n_kept; i++)
+        free(args->kept[i]);
+    free(args->kept);
 }

@@ -5,28 +5,11 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "tools/choices.h"
 #include "tools/commands.h"
-
-static const struct {
-    const char *name, *usage, *words;
-} command_info[] = {
-    {"sample", "ebmc [sample] MODEL --sampler NAME [options]",
-     "draws from an energy (the default command)"},
-    {"eval", "ebmc eval MODEL --at POINTS [--grad] [-o VALUES.npz]",
-     "energies and gradients at given points"},
-    {"check", "ebmc check FILE", "every error of a file, without running it"},
-    {"fmt", "ebmc fmt [--write | --check] FILE", "canonical layout"},
-    {"doc", "ebmc doc [NAME | FILE]", "declarations of the library, or of a file"},
-    {"opt", "ebmc opt --passes=LIST FILE",
-     "runs passes on the text of the intermediate representation"},
-    {"summary", "ebmc summary DRAWS.npy",
-     "mean, quantiles, ESS and R-hat of draws on the disk"},
-    {"cache", "ebmc cache [info | clear]", "compiled kernels that are kept"},
-    {"doctor", "ebmc doctor", "what this machine can do"},
-};
-enum { N_COMMANDS = sizeof command_info / sizeof *command_info };
 
 static void
 print_option(const OptionInfo *o)
@@ -135,7 +118,7 @@ complain_of_name(const char *name)
             ebm_catalog_decl(catalog, n, &d);
             word[n] = d.name;
         }
-    const char *near = nearest(name, word, n);
+    const char *near = ebm_near_miss(name, word, n);
     if (near)
         complain("the library has no '%s'; did you mean '%s'?", name, near);
     else
@@ -197,8 +180,9 @@ print_commands(void)
 {
     puts("ebmc compiles an energy, a sampler and the loop over steps into one kernel, and "
          "draws from it.\n");
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("  %-58s %s\n", command_info[i].usage, command_info[i].words);
+    for (size_t i = 0; i < command_count; i++)
+        if (command_info[i].run)
+            printf("  %-58s %s\n", command_info[i].usage, command_info[i].words);
     puts("\nMODEL is a .ebm file, or an energy of the library. 'ebmc COMMAND --help' has a "
          "command's options;\n"
          "with a sampler, 'ebmc MODEL --sampler hmc --help' has its parameters.\n"
@@ -209,20 +193,12 @@ print_commands(void)
 }
 
 static void
-print_options(const char *command)
+print_options(const CommandInfo *command)
 {
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        if (strcmp(command_info[i].name, command) == 0)
-            printf("usage: %s\n%s\n\n", command_info[i].usage, command_info[i].words);
+    printf("usage: %s\n%s\n\n", command->usage, command->words);
     for (size_t i = 0; i < option_count; i++)
         if (takes_option(command, &option_info[i]))
             print_option(&option_info[i]);
-}
-
-static bool
-takes_model(const char *command)
-{
-    return strcmp(command, "sample") == 0 || strcmp(command, "eval") == 0;
 }
 
 static void
@@ -233,25 +209,47 @@ print_passes(void)
         printf("  %-16s %s\n", ebm_pass_name(i), ebm_pass_words(i));
 }
 
+/* What was chosen by name, with its hyperparameters as options. */
+static int
+print_chosen(const char *file, const char *text)
+{
+    char *name = head_of(text);
+    int code = EXIT_done;
+
+    printf("\n");
+    if (name && !(file && print_named(file, name, true)) && !print_named(NULL, name, true))
+        code = complain_of_name(name);
+    free(name);
+    return code;
+}
+
+static const char *
+unnamed_data(const Args *args)
+{
+    for (size_t i = 0; i < args->data.n; i++)
+        if (names_dataset(&args->data.pair[i]))
+            return args->data.pair[i].value;
+    return NULL;
+}
+
 int
 command_help(const Args *args)
 {
     const char *file = args->model && strchr(args->model, '.') ? args->model : NULL;
 
-    if (strcmp(args->command, "sample") == 0)
+    if (args->command->groups & GROUP_general)
         print_commands();
     print_options(args->command);
-    if (strcmp(args->command, "opt") == 0)
+    if (args->command->groups & GROUP_passes)
         print_passes();
-    if (args->model && takes_model(args->command)) {
+    if (args->model && (args->command->groups & GROUP_model)) {
         printf("\n");
         print_named(file, file ? args->energy : args->model, false);
     }
-    if (args->sampler) {
-        printf("\n");
-        if (!(file && print_named(file, args->sampler, true)) &&
-            !print_named(NULL, args->sampler, true))
-            return complain_of_name(args->sampler);
-    }
-    return EXIT_done;
+    const char *const chosen[] = {args->sampler, args->loss, args->optimizer, args->dataset,
+                                  unnamed_data(args)};
+    int code = EXIT_done;
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen && !code; i++)
+        code = chosen[i] ? print_chosen(file, chosen[i]) : EXIT_done;
+    return code;
 }

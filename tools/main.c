@@ -7,27 +7,62 @@
 #include <string.h>
 
 #include "tools/commands.h"
+#include "tools/recipe.h"
 
-static const struct {
-    const char *name;
-    int (*run)(const Args *args);
-} command[] = {
-    {"sample", command_sample},   {"eval", command_eval},   {"check", command_check},
-    {"fmt", command_fmt},         {"doc", command_doc},     {"opt", command_opt},
-    {"summary", command_summary}, {"cache", command_cache}, {"doctor", command_doctor},
+const CommandInfo command_info[] = {
+    {"sample", command_sample,
+     GROUP_general | GROUP_sampling | GROUP_result | GROUP_model | GROUP_inputs,
+     "ebmc [sample] MODEL --sampler NAME [options]",
+     "draws from an energy (the default command)"},
+    {"eval", command_eval, GROUP_points | GROUP_result | GROUP_model | GROUP_inputs,
+     "ebmc eval MODEL --at POINTS [--grad] [-o VALUES.npz]",
+     "energies and gradients at given points"},
+    {"train", command_train, GROUP_training | GROUP_model,
+     "ebmc train MODEL --loss NAME --data DATA [options]", "learns a model's weights"},
+    {"check", command_check, 0, "ebmc check FILE", "every error of a file, without running it"},
+    {"fmt", command_fmt, GROUP_layout, "ebmc fmt [--write | --check] FILE", "canonical layout"},
+    {"doc", command_doc, 0, "ebmc doc [NAME | FILE]",
+     "declarations of the library, or of a file"},
+    {"opt", command_opt, GROUP_passes, "ebmc opt --passes=LIST FILE",
+     "runs passes on the text of the intermediate representation"},
+    {"summary", command_summary, 0, "ebmc summary DRAWS.npy",
+     "mean, quantiles, ESS and R-hat of draws on the disk"},
+    {"cache", command_cache, 0, "ebmc cache [info | clear]", "compiled kernels that are kept"},
+    {"doctor", command_doctor, 0, "ebmc doctor", "what this machine can do"},
+    {"build", NULL, 0, NULL, NULL},
 };
+const size_t command_count = sizeof command_info / sizeof *command_info;
+_Static_assert(sizeof command_info / sizeof *command_info <= COMMANDS_MAX, "command_names");
+
+const CommandInfo *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(name, command_info[i].name) == 0)
+            return &command_info[i];
+    return NULL;
+}
+
+size_t
+command_names(const char *ret[COMMANDS_MAX])
+{
+    for (size_t i = 0; i < command_count; i++)
+        ret[i] = command_info[i].name;
+    return command_count;
+}
 
 static int
-run(const Args *args)
+run(Args *args)
 {
     if (args->version) {
         printf("ebmc %s\n", ebm_version());
         return EXIT_done;
     }
-    for (size_t i = 0; i < sizeof command / sizeof *command; i++)
-        if (strcmp(args->command, command[i].name) == 0)
-            return command[i].run(args);
-    complain("'%s' cannot run yet", args->command); /* train and build: their names are taken */
+    if (!apply_recipe(args))
+        return EXIT_usage;
+    if (args->command->run)
+        return args->command->run(args);
+    complain("'%s' cannot run yet", args->command->name);
     return EXIT_usage;
 }
 

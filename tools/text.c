@@ -155,7 +155,7 @@ check_pass(const char *option, const char *name, size_t size)
             return true;
     }
     snprintf(copy, sizeof copy, "%.*s", (int)size, name);
-    const char *near = nearest(copy, word, n);
+    const char *near = ebm_near_miss(copy, word, n);
     if (near)
         complain("--%s: there is no pass '%s'; did you mean '%s'?", option, copy, near);
     else

@@ -166,6 +166,18 @@ test_catalog(void)
 }
 
 static void
+test_near_miss(void)
+{
+    const char *const word[] = {"chains", "steps", "seed"};
+
+    CU_ASSERT_PTR_EQUAL(ebm_near_miss("chians", word, 3), word[0]);
+    CU_ASSERT_PTR_EQUAL(ebm_near_miss("sede", word, 3), word[2]);
+    CU_ASSERT_PTR_NULL(ebm_near_miss("threads", word, 3));
+    CU_ASSERT_PTR_NULL(ebm_near_miss("", word, 3));
+    CU_ASSERT_PTR_NULL(ebm_near_miss("chains", word, 0));
+}
+
+static void
 test_check_and_format(void)
 {
     static const char good[] = "energy E(x:real[2])->real=sum(x^2) # a bowl\n";
@@ -498,6 +510,7 @@ main(void)
     CU_ADD_TEST(suite, test_bad_options);
     CU_ADD_TEST(suite, test_queries);
     CU_ADD_TEST(suite, test_catalog);
+    CU_ADD_TEST(suite, test_near_miss);
     CU_ADD_TEST(suite, test_check_and_format);
     CU_ADD_TEST(suite, test_emit);
     CU_ADD_TEST(suite, test_passes);
