@@ -10,6 +10,7 @@
 #ifndef EBM_BACKENDS_LLVM_EMIT_H
 #define EBM_BACKENDS_LLVM_EMIT_H
 
+#include "backends/manifest.h"
 #include "backends/llvm/llvm.h"
 #include "backends/llvm/llvm_backend.h"
 
@@ -377,14 +378,6 @@ void emit_entries(Emit *e, const Function *const entry[EBM_ENTRY_COUNT]);
 extern const char *const entry_symbol[EBM_ENTRY_COUNT];
 
 /* ---- phase.c */
-typedef struct PhaseList {
-    const Function **f;
-    uint8_t *group; /* EbmPhaseGroup */
-    uint8_t *kind;  /* EbmPhaseKind */
-    uint32_t n;
-} PhaseList;
-/* The phases of a training step, in the order in which they run. */
-PhaseList find_phases(const Module *m, Arena *arena);
 void emit_phases(Emit *e, const PhaseList *phases);
 /* The number of a phase, and whether it is its `prepare`, from the name of its symbol. */
 bool phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare);
@@ -392,19 +385,6 @@ bool phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare);
 /* ---- rows.c */
 /* Writes x as rows of `count` elements, one a lane, the first at `to`. */
 void store_rows(Emit *e, LLVMValueRef to, const Value *x, Type type);
-
-/* ---- manifest.c */
-void manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
-                    const PhaseList *phases, EbmManifest *ret);
-/* Bytes of a block's record of a value. */
-uint64_t record_bytes(const EbmSlot *s);
-/* What data points read under this name: what an earlier phase gave, else a column or slot. */
-uint32_t manifest_point(const EbmManifest *m, const char *name);
-/* What result i of phase f is written to. */
-uint32_t manifest_result(const EbmManifest *m, const Function *f, uint32_t i);
-uint32_t manifest_hyper(const EbmManifest *m, const char *name);
-uint32_t manifest_input(const EbmManifest *m, const char *name);
-uint32_t manifest_state(const EbmManifest *m, const char *name);
 
 /* ---- image.c */
 /* Lays out an ELF object as a flat image.  NULL, or what is wrong with it. */
