@@ -20,8 +20,9 @@ typedef struct Spread {
     const Node *n;
     RegionId body;
     unsigned rank, lane_axis, row_axis; /* row_axis: rank if there is none */
-    const int64_t *extent, *kind;
-    int64_t stride[MAX_RANK], total;
+    int64_t extent[MAX_RANK], stride[MAX_RANK], total;
+    const int64_t *kind;
+    unsigned joined; /* axes that are one: the last of them; 0: none */
     TilePlan plan;
     bool direct; /* folds take values as they come */
     Value *ret;
@@ -63,16 +64,72 @@ yields_scalars(const Function *f, const Node *n)
     return true;
 }
 
+static bool linear_region(const Function *f, RegionId r, const Region *body,
+                          const int64_t *extent);
+
+static bool
+is_param(const Region *body, Ref x)
+{
+    for (uint32_t i = 0; i < body->n_params; i++)
+        if (ref_eq(body->param[i], x))
+            return true;
+    return false;
+}
+
+/* Does n use the indices of the loop, if at all, as the last ones of an array that has the
+ * loop's extents? */
+static bool
+is_linear(const Function *f, const Node *n, const Region *body, const int64_t *extent)
+{
+    uint32_t rank = body->n_params, used = 0;
+    bool in_place = n->op == OP_at && n->n_args > rank;
+
+    for (uint32_t i = 0; i < n->n_args; i++)
+        used += is_param(body, n->arg[i]);
+    if (used) {
+        Type type = ir_type(f, n->arg[0]);
+        in_place = in_place && type.rank + 1u == n->n_args && used == rank;
+        for (uint32_t i = 0; in_place && i < rank; i++)
+            in_place = ref_eq(n->arg[n->n_args - rank + i], body->param[i]) &&
+                       type.dim[type.rank - rank + i] == (uint64_t)extent[i];
+    }
+    for (uint32_t k = 0; k < n->n_regions; k++)
+        if (!linear_region(f, n->own[k], body, extent))
+            return false;
+    return !used || in_place;
+}
+
+static bool
+linear_region(const Function *f, RegionId r, const Region *body, const int64_t *extent)
+{
+    const Region *region = &f->region[r];
+
+    for (uint32_t i = 0; i < region->n_yields; i++)
+        if (is_param(body, region->yield[i]))
+            return false;
+    for (size_t i = 0; i < region->n_nodes; i++)
+        if (!is_linear(f, &f->node[region->node[i]], body, extent))
+            return false;
+    return true;
+}
+
+/* A loop that goes through arrays element by element: one long axis will do. */
+static bool
+is_one_axis(const Function *f, const Node *n)
+{
+    return linear_region(f, n->own[0], &f->region[n->own[0]], n->attr.ints + 1);
+}
+
 /* The last axis, in which arrays are read in runs; the one before where the last is too short
  * to fill vectors. */
 static unsigned
-choose_axis(const Node *n)
+choose_axis(const Function *f, const Node *n)
 {
     unsigned rank = (unsigned)n->attr.ints[0];
     const int64_t *extent = n->attr.ints + 1;
 
-    return rank > 1 && extent[rank - 1] < FEW && extent[rank - 2] > extent[rank - 1] ? rank - 2
-                                                                                     : rank - 1;
+    bool few = rank > 1 && extent[rank - 1] < FEW && extent[rank - 2] > extent[rank - 1];
+    return few && !is_one_axis(f, n) ? rank - 2 : rank - 1;
 }
 
 static int64_t
@@ -95,7 +152,7 @@ find_spread(const Function *f, Arena *arena)
         const Node *n = &f->node[id];
         if (n->op == OP_loop && n->attr.ints[0] && turns(n) > 1 && yields_scalars(f, n) &&
             !stands_in_loop(f, owner, id))
-            spread[id] = (uint8_t)(1 + choose_axis(n));
+            spread[id] = (uint8_t)(1 + choose_axis(f, n));
     }
     return spread;
 }
@@ -108,6 +165,17 @@ within(const Value *x, uint32_t extent)
     return !x->chain && x->known && x->index.low >= 0 && x->index.high < extent;
 }
 
+/* Elements that the last index may lead to. */
+static int64_t
+reach(const Emit *e, Type type)
+{
+    int64_t n = 1;
+
+    for (unsigned axis = type.rank - (e->joined ? e->joined : 1); axis < type.rank; axis++)
+        n *= type.dim[axis];
+    return n;
+}
+
 static bool
 is_run(Emit *e, const Node *n, unsigned i, const Value *array)
 {
@@ -115,7 +183,7 @@ is_run(Emit *e, const Node *n, unsigned i, const Value *array)
     const Value *last = value_at(e, n->arg[n->n_args - 1], i);
 
     if (!last->ramp || array->chain || array->row != 1 || n->type.rank || last->index.low < 0 ||
-        last->index.high + last->ramp > type.dim[type.rank - 1])
+        last->index.high + last->ramp > reach(e, type))
         return false;
     for (uint32_t k = 1; k + 1 < n->n_args; k++) {
         const Value *x = value_at(e, n->arg[k], i);
@@ -379,7 +447,7 @@ emit_row_groups(Emit *e, Spread *s)
 {
     unsigned axis = s->row_axis, rows = s->plan.rows;
 
-    if (axis == s->rank) {
+    if (axis == s->rank || s->extent[axis] == 1) {
         emit_rows(e, s, 1);
         return;
     }
@@ -403,7 +471,7 @@ emit_outer(Emit *e, Spread *s, unsigned axis)
         emit_row_groups(e, s);
         return;
     }
-    if (axis == s->lane_axis || axis == s->row_axis) {
+    if (axis == s->lane_axis || axis == s->row_axis || s->extent[axis] == 1) {
         emit_outer(e, s, axis + 1);
         return;
     }
@@ -415,6 +483,17 @@ emit_outer(Emit *e, Spread *s, unsigned axis)
 
 /* ---- the whole */
 
+/* Where all axes can be one, the last is as long as the loop and the others have one turn. */
+static void
+join_axes(const Emit *e, Spread *s)
+{
+    bool one = s->rank > 1 && is_one_axis(e->f, s->n);
+
+    s->joined = one ? s->rank : 0;
+    for (unsigned axis = 0; axis < s->rank; axis++)
+        s->extent[axis] = !one ? s->n->attr.ints[1 + axis] : axis + 1 < s->rank ? 1 : s->total;
+}
+
 static Spread
 spread_open(Emit *e, uint32_t id)
 {
@@ -423,16 +502,17 @@ spread_open(Emit *e, uint32_t id)
 
     s.lane_axis = e->spread[id] - 1u;
     s.row_axis = s.rank == 1 ? s.rank : s.lane_axis == s.rank - 1 ? s.rank - 2 : s.rank - 1;
-    s.extent = n->attr.ints + 1;
-    s.kind = s.extent + s.rank;
+    s.kind = n->attr.ints + 1 + s.rank;
     s.total = turns(n);
+    join_axes(e, &s);
     for (int64_t axis = (int64_t)s.rank - 1, stride = 1; axis >= 0; axis--) {
         s.stride[axis] = stride;
         stride *= s.extent[axis];
     }
-    s.plan = plan_spread(e, n, s.lane_axis, s.row_axis);
+    s.plan = plan_spread(e, n, s.extent[s.lane_axis],
+                         s.row_axis < s.rank ? s.extent[s.row_axis] : 1);
     s.direct = s.lane_axis == s.rank - 1 && s.plan.rows == 1 &&
-               (s.rank == 1 || s.extent[s.lane_axis] % LANES == 0);
+               (s.extent[s.lane_axis] == s.total || s.extent[s.lane_axis] % LANES == 0);
     return s;
 }
 
@@ -465,7 +545,9 @@ emit_spread(Emit *e, uint32_t id)
     assert(e->frame->n == 1 && e->lanes == LANES && "one loop at a time");
 
     open_results(e, &s);
+    e->joined = s.joined;
     emit_outer(e, &s, 0);
+    e->joined = 0;
     for (uint32_t k = 0; k < s.n->n_results; k++) {
         if (s.kind[k] == FOLD_store)
             continue;
