@@ -24,7 +24,8 @@ typedef struct Spread {
     const int64_t *kind;
     unsigned joined; /* axes that are one: the last of them; 0: none */
     TilePlan plan;
-    bool direct; /* folds take values as they come */
+    bool direct;  /* folds take values as they come */
+    bool by_rows; /* folds take the values of a few rows at a time */
     Value *ret;
     Value *values;     /* by result: the values that are folded later */
     LLVMValueRef *sum; /* by result: partial results, allocas */
@@ -298,29 +299,40 @@ fold_run(Emit *e, const Spread *s, uint32_t k, Index at, unsigned live)
     fold_lanes(e, s->sum[k], (FoldKind)s->kind[k], d, v, live);
 }
 
+/* The first n of the values that stand ready. */
 static void
-fold_values(Emit *e, const Spread *s, uint32_t k)
+fold_values(Emit *e, const Spread *s, uint32_t k, int64_t n)
 {
-    int64_t whole = s->total / LANES;
+    int64_t whole = n / LANES;
 
     if (whole) {
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, whole), 1, true);
         fold_run(e, s, k, index_scale(e, (Index){t.i, 1, 0, 0, whole - 1}, LANES), LANES);
         turns_close(e, &t);
     }
-    if (s->total % LANES)
-        fold_run(e, s, k, index_constant(whole * LANES), (unsigned)(s->total % LANES));
+    if (n % LANES)
+        fold_run(e, s, k, index_constant(whole * LANES), (unsigned)(n % LANES));
+}
+
+static void
+fold_rows(Emit *e, const Spread *s, unsigned rows)
+{
+    for (uint32_t k = 0; s->by_rows && k < s->n->n_results; k++)
+        if (s->kind[k] != FOLD_store)
+            fold_values(e, s, k, rows * s->stride[s->row_axis]);
 }
 
 /* ---- tiles */
 
+/* The linear index of row r, lane 0 of vector c of the tile, in the loop or within its rows. */
 static Index
-linear_index(Emit *e, const Spread *s, unsigned r, unsigned c)
+linear_index(Emit *e, const Spread *s, unsigned r, unsigned c, bool within_rows)
 {
     Index x = index_constant(0);
 
     for (unsigned axis = 0; axis < s->rank; axis++)
-        x = index_add(e, x, index_scale(e, s->at[axis], s->stride[axis]));
+        if (!within_rows || axis != s->row_axis)
+            x = index_add(e, x, index_scale(e, s->at[axis], s->stride[axis]));
     x = index_add(e, x, index_constant((int64_t)c * LANES * s->stride[s->lane_axis]));
     return s->row_axis < s->rank ? index_add(e, x, index_constant(r * s->stride[s->row_axis]))
                                  : x;
@@ -385,22 +397,28 @@ store_lanes(Emit *e, const Spread *s, const Value *to, DType d, Index linear, LL
 }
 
 static void
+take_result(Emit *e, const Spread *s, uint32_t k, unsigned r, unsigned c, LLVMValueRef x,
+            unsigned live)
+{
+    DType d = (DType)s->n->result[k].dtype;
+    bool fold = s->kind[k] != FOLD_store;
+
+    if (fold && s->direct)
+        fold_lanes(e, s->sum[k], (FoldKind)s->kind[k], d, x, live);
+    else
+        store_lanes(e, s, fold ? &s->values[k] : &s->ret[k], d,
+                    linear_index(e, s, r, c, fold && s->by_rows), x, live);
+}
+
+static void
 take_results(Emit *e, const Spread *s, unsigned columns, unsigned live)
 {
     const Region *body = &e->f->region[s->body];
 
-    for (unsigned i = 0; i < e->frame->n; i++) {
-        Index linear = linear_index(e, s, i / columns, i % columns);
-        for (uint32_t k = 0; k < s->n->n_results; k++) {
-            DType d = (DType)s->n->result[k].dtype;
-            LLVMValueRef x = vector_of(e, value_at(e, body->yield[k], i));
-            bool fold = s->kind[k] != FOLD_store;
-            if (fold && s->direct)
-                fold_lanes(e, s->sum[k], (FoldKind)s->kind[k], d, x, live);
-            else
-                store_lanes(e, s, fold ? &s->values[k] : &s->ret[k], d, linear, x, live);
-        }
-    }
+    for (unsigned i = 0; i < e->frame->n; i++)
+        for (uint32_t k = 0; k < s->n->n_results; k++)
+            take_result(e, s, k, i / columns, i % columns,
+                        vector_of(e, value_at(e, body->yield[k], i)), live);
 }
 
 static void
@@ -457,11 +475,14 @@ emit_row_groups(Emit *e, Spread *s)
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, groups), 1, true);
         s->at[axis] = index_scale(e, (Index){t.i, 1, 0, 0, groups - 1}, rows);
         emit_rows(e, s, rows);
+        fold_rows(e, s, rows);
         turns_close(e, &t);
     }
     s->at[axis] = index_constant(groups * rows);
-    if (tail)
+    if (tail) {
         emit_rows(e, s, tail);
+        fold_rows(e, s, tail);
+    }
 }
 
 static void
@@ -513,6 +534,8 @@ spread_open(Emit *e, uint32_t id)
                          s.row_axis < s.rank ? s.extent[s.row_axis] : 1);
     s.direct = s.lane_axis == s.rank - 1 && s.plan.rows == 1 &&
                (s.extent[s.lane_axis] == s.total || s.extent[s.lane_axis] % LANES == 0);
+    s.by_rows = !s.direct && s.rank == 2 && s.lane_axis == 1 && s.extent[0] > 1 &&
+                s.plan.rows * s.extent[1] % LANES == 0;
     return s;
 }
 
@@ -530,7 +553,7 @@ open_results(Emit *e, Spread *s)
     for (uint32_t k = 0; k < n; k++) {
         if (s->kind[k] == FOLD_store)
             continue;
-        uint32_t total = (uint32_t)s->total;
+        uint32_t total = (uint32_t)(s->by_rows ? s->plan.rows * s->extent[1] : s->total);
         DType d = (DType)s->n->result[k].dtype;
         s->sum[k] = partials(e, d, (FoldKind)s->kind[k]);
         if (!s->direct)
@@ -552,8 +575,8 @@ emit_spread(Emit *e, uint32_t id)
         if (s.kind[k] == FOLD_store)
             continue;
         DType d = (DType)s.n->result[k].dtype;
-        if (!s.direct)
-            fold_values(e, &s, k);
+        if (!s.direct && !s.by_rows)
+            fold_values(e, &s, k, s.total);
         s.ret[k] = uniform_value(fold_tree(e, s.sum[k], (FoldKind)s.kind[k], d));
     }
 }
