@@ -74,6 +74,10 @@ check_options(const EbmKernel *kernel, const EbmTrainingOptions *o, EbmReport **
     if (!kernel->program->program.has_train)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, "give the program a loss",
                           "this program does not train");
+    if (kernel->program->program.n_param == 0)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, "`param` declares what is trained",
+                          "the model '%s' has no parameters: there is nothing to train",
+                          kernel->program->program.energy);
     if (o->threads > RT_MAX_THREADS)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "expected at most %d threads, found %u", RT_MAX_THREADS, o->threads);

@@ -70,7 +70,7 @@ values_open(Values *v, const EbmKernel *kernel, double *hyper, const void **inpu
         return false;
     for (size_t i = 0; i < p->n_data; i++)
         list_one(v, p->data[i].name, p->data[i].type, &p->data[i]);
-    for (size_t i = 0; i < p->n_given; i++)
+    for (size_t i = 0; !p->has_train && i < p->n_given; i++) /* else the data's columns */
         list_one(v, p->given[i].name, p->given[i].type, &p->given[i]);
     v->first_param = v->n_bound;
     for (size_t i = 0; i < p->n_param; i++)

@@ -141,6 +141,8 @@ run_turn(Elab *e, Env *env, const Expr *x, Mode mode)
         env->act = elab_enter_text(e, NULL, back, x->span);
     Value v = elab_run_body(e, env, x->body, mode);
     e->act = back;
+    if (v.kind == VAL_chain)
+        v = FAIL(e, unsupported, x->span, "an array of chains");
     return v;
 }
 
