@@ -147,6 +147,7 @@ typedef struct Emit {
     bool preparing;
     bool whole;      /* a phase over the whole batch: nothing is left to `prepare` */
     uint8_t *spread; /* by node: a loop whose axis `spread - 1` is the lanes; 0: others */
+    unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
     Home *home;
     size_t n_homes;
     Random random;
@@ -272,12 +273,12 @@ LoopPlan plan_loop(const Emit *e, const Node *loop);
 /* Is the function to work on two blocks at once?  Products with uniform matrices and random
  * words do well so. */
 bool plan_pairs(const Emit *e);
-/* How a loop whose axis `lanes` becomes the lanes is cut: rows along axis `rows` (the rank:
- * there is none), columns are vectors along `lanes`. */
+/* How a loop is cut whose lanes go through an axis of `lanes` turns, and tiles through one of
+ * `rows` (1: there is none); columns are vectors. */
 typedef struct TilePlan {
     unsigned rows, columns;
 } TilePlan;
-TilePlan plan_spread(const Emit *e, const Node *loop, unsigned lanes, unsigned rows);
+TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t rows);
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
