@@ -313,6 +313,7 @@ struct Elab {
     bool may_draw; /* random numbers may be drawn here */
     bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
     Point *point;  /* the data point of this entry function; NULL: there is none */
+    bool in_laplacian; /* whose function gives nothing but its value */
     ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
     const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
     const Activation *act; /* whose text is being elaborated */
@@ -522,8 +523,8 @@ bool elab_uses_list(Elab *e, const Env *env, const Body *body);
 /* Interval of an int expression over the names in env; false if unknown. */
 bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
-/* Says which names of a declaration mean nothing, without elaborating it (elab_names.c). */
-void elab_check_names(Elab *e, File *file, const Decl *d);
+/* Says which names of a recipe mean nothing (elab_names.c). */
+void elab_check_recipe(Elab *e, const Decl *d);
 
 /* ---- builtins (elab_builtin.c, elab_array.c) ---- */
 
@@ -546,8 +547,8 @@ const char *elab_builtin_names(void);
 
 /* A `given` argument, or a value that a loss takes, of the present data point. */
 Value elab_column(Elab *e, const Env *env, const Param *p);
-/* Whether the batch may be crossed here: in a loss, outside branches and loops. */
-bool elab_may_cross(Elab *e, const char *what, Span span);
+/* Outside all branches and loops, where all data points go the same way? */
+bool elab_in_body(const Elab *e);
 /* Is the number known to be the same for all data points? */
 bool elab_is_uniform(Elab *e, Value v);
 void elab_know_uniform(Elab *e, Frame *frame, Ref r);
@@ -657,6 +658,10 @@ typedef struct Roles {
 } Roles;
 /* @train, @memory, @slots. */
 bool elab_build_training(Elab *e, const Roles *r, Type x);
+/* Each by itself, for its errors. */
+void elab_try_loss(Elab *e, FnVal *loss);
+void elab_try_optimizer(Elab *e, FnVal *optimizer);
+void elab_try_dataset(Elab *e, FnVal *dataset);
 /* @start of a data set by itself. */
 bool elab_build_dataset(Elab *e, FnVal *dataset);
 

@@ -19,18 +19,26 @@ batch_size(const Elab *e)
 }
 
 bool
-elab_may_cross(Elab *e, const char *what, Span span)
+elab_in_body(const Elab *e)
 {
-    if (!e->training && !e->checking) {
-        complain(e, elab_batch_place, span, what);
-        return false;
-    }
     for (const Frame *f = e->frame; f; f = f->outer)
-        if (f->b.region) {
-            complain(e, elab_batch_branch, span, what);
+        if (f->b.region)
             return false;
-        }
     return true;
+}
+
+static bool
+may_cross(Elab *e, const char *what, Span span)
+{
+    if (!e->training && !e->checking)
+        complain(e, elab_batch_place, span, what);
+    else if (!elab_in_body(e))
+        complain(e, elab_batch_branch, span, what);
+    else if (e->in_laplacian)
+        complain(e, unsupported, span, "the laplacian of what crosses the batch");
+    else
+        return true;
+    return false;
 }
 
 Value
@@ -109,7 +117,7 @@ elab_call_batch(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call
                 Mode mode)
 {
     (void)env;
-    if (!elab_check_call(e, b, fn, call, false) || !elab_may_cross(e, b->name, call->span))
+    if (!elab_check_call(e, b, fn, call, false) || !may_cross(e, b->name, call->span))
         return POISON;
     Value v = call->arg[0];
     bool truth = elab_is_number(v) && elab_value_type(e, v).dtype == DT_bool;

@@ -435,6 +435,18 @@ elab_chain_assign(Elab *e, const Env *env, const ChainVal *c, const Expr *x, Val
 
 /* ---- c.step() ---- */
 
+/* `c.step(t = 3)` is step number 3 of the chain. */
+static bool
+read_time(Elab *e, const Env *env, const Arg *a, Named *ret)
+{
+    *ret = (Named){.name = a->name, .span = a->span};
+    ret->value = elab_eval(e, env, a->value, MODE_step);
+    if (elab_is_poison(ret->value) || is_count(e, ret->value))
+        return !elab_is_poison(ret->value);
+    complain(e, elab_type, a->span, "'t'", "int", elab_value_text(e, ret->value));
+    return false;
+}
+
 static bool
 read_changes(Elab *e, const Env *env, const Decl *d, const Expr *x, Named *ret)
 {
@@ -443,6 +455,10 @@ read_changes(Elab *e, const Env *env, const Decl *d, const Expr *x, Named *ret)
     for (uint32_t i = 0; i < x->n_args; i++) {
         const Arg *a = x->args[i];
         const Param *p = a->name ? elab_find_param(d, a->name) : NULL;
+        if (!p && a->name == e->word.t) {
+            ok &= read_time(e, env, a, &ret[i]);
+            continue;
+        }
         if (!p)
             elab_no_such_argument(e, d, a, x);
         if (!p || is_twice(e, ret, i, p->name, a->span))

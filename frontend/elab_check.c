@@ -113,6 +113,32 @@ try_sampler(Elab *e, FnVal *fn)
     elab_build_sampler(e, energy, fn, type_scalar(e->real));
 }
 
+/* A network does one thing in training and another elsewhere: both are tried. */
+static void
+try_network(Elab *e, FnVal *fn)
+{
+    unsigned errors = e->diags->errors;
+
+    try_call(e, fn);
+    e->training = e->diags->errors == errors;
+    if (e->training)
+        try_call(e, fn);
+    e->training = false;
+}
+
+static void
+try_decl(Elab *e, FnVal *fn)
+{
+    switch (fn->decl->kind) {
+    case DECL_SAMPLER: try_sampler(e, fn); break;
+    case DECL_LOSS: elab_try_loss(e, fn); break;
+    case DECL_OPTIMIZER: elab_try_optimizer(e, fn); break;
+    case DECL_DATASET: elab_try_dataset(e, fn); break;
+    case DECL_FN: try_call(e, fn); break;
+    default: try_network(e, fn);
+    }
+}
+
 static void
 check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
 {
@@ -128,12 +154,9 @@ check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
     e->n_params = e->n_hypers = 0;
     e->stopped = e->gave_up = false;
     e->act = NULL;
-    e->may_draw = d->kind == DECL_FN;
+    e->may_draw = d->kind == DECL_FN || d->kind == DECL_LOSS || d->kind == DECL_DATASET;
     elab_bind_time(e, TIME_step);
-    if (d->kind == DECL_SAMPLER)
-        try_sampler(e, fn);
-    else
-        try_call(e, fn);
+    try_decl(e, fn);
     check_initials(e);
     if (e->gave_up) { /* the sizes were wrong, not the program */
         e->diags->count = before;
@@ -141,23 +164,16 @@ check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
     }
 }
 
-static bool
-is_checked(const Decl *d)
-{
-    return d->kind == DECL_FN || d->kind == DECL_NETWORK || d->kind == DECL_ENERGY ||
-           d->kind == DECL_SAMPLER;
-}
-
 static void
 check_one(Elab *e, File *file, const Decl *d)
 {
-    for (uint32_t t = 0; is_checked(d) && t < TRIES; t++) {
+    bool tried = d->kind >= DECL_FN && d->kind <= DECL_DATASET;
+
+    for (uint32_t t = 0; tried && t < TRIES; t++) {
         check_decl(e, file, d, t);
         if (!e->gave_up)
             break;
     }
-    if (d->kind == DECL_LOSS || d->kind == DECL_OPTIMIZER || d->kind == DECL_DATASET)
-        elab_check_names(e, file, d);
     if (d->kind == DECL_CONST)
         elab_decl_value(e, file, d);
 }
@@ -180,7 +196,7 @@ program_check(const ElabRequest *request)
         for (uint32_t i = 0; file->ast && i < file->ast->n_decls; i++)
             if (file->ast->decls[i]->kind == DECL_TRAIN ||
                 file->ast->decls[i]->kind == DECL_SAMPLE)
-                elab_check_names(e, file, file->ast->decls[i]);
+                elab_check_recipe(e, file->ast->decls[i]);
     }
     return e->diags->errors == 0;
 }

@@ -86,6 +86,14 @@ elab_draw_point(Elab *e, FnVal *dataset, Value index, Point *point)
                 elab_value_text(e, v));
 }
 
+void
+elab_try_dataset(Elab *e, FnVal *dataset)
+{
+    Point point = {.dataset = dataset};
+
+    elab_draw_point(e, dataset, elab_value_ref(e, ir_chain_index(&e->frame->b)), &point);
+}
+
 bool
 elab_build_dataset(Elab *e, FnVal *dataset)
 {

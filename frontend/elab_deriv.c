@@ -266,8 +266,6 @@ laplacian(Elab *e, const Instance *in, Mode mode, Span span)
 {
     if (!one_real(e, in, span, "laplacian"))
         return POISON;
-    if (in->n_states)
-        return FAIL(e, unsupported, span, "the laplacian of a network that assigns its state");
     return narrow(e, get_leaf(e, call_operator(e, OP_laplacian, in, NULL, 0), 2), mode);
 }
 
@@ -340,9 +338,12 @@ elab_call_derived(Elab *e, FnVal *fn, const Call *call, Mode mode)
     inside.n -= product;
     Mode within = inner_mode(fn, mode);
     bool simple = inside.n == 1 && inside.n_named == 0 && fn->of->once;
+    bool back = e->in_laplacian;
+    e->in_laplacian |= fn->deriv == DERIV_laplacian;
     bool ok = (simple && find_known(e, fn->of, elab_value_type(e, x), within,
                                     elab_ref_of(e, x, DT_none), &in)) ||
               make_instance(e, fn->of, &inside, x, within, &in);
+    e->in_laplacian = back;
     e->depth--;
     if (!ok)
         return POISON;

@@ -301,3 +301,43 @@ elab_first_slots(Elab *e, const Roles *r, Type x, const Buffers *buffers, Value 
     e->act = NULL;
     return true;
 }
+
+/* ---- a loss by itself ---- */
+
+static FnVal *
+opaque_energy(Elab *e, const Env *env, const Param *p)
+{
+    static const AstType any = {.kind = TYPE_ENERGY};
+    FnVal *fn = arena_new(e->arena, FnVal);
+
+    fn->kind = FN_opaque;
+    fn->type = p->type->kind == TYPE_FN ? p->type : &any;
+    fn->env = *env;
+    return fn;
+}
+
+void
+elab_try_loss(Elab *e, FnVal *loss)
+{
+    Roles r = {.loss = loss};
+    Point point = {.columns = true};
+    Env env = loss->env;
+    LossResult result;
+    LossText l;
+    Type x;
+
+    if (!begin(&l, e, &r, type_scalar(e->real)))
+        return;
+    elab_bind_statics(e, loss, &env);
+    if (!elab_type_of(e, &env, l.x_param->type, &x))
+        return;
+    r.energy = opaque_energy(e, &env, l.energy_param);
+    Value at = elab_entry_input(e, INPUT_value, "x", x, VARY_chain);
+    e->point = &point;
+    if (elab_point_loss(e, &r, at, &result)) {
+        point.columns = false;
+        elab_first_slots(e, &r, x, &result.buffers,
+                         arena_array(e->arena, Value, result.buffers.n + 1));
+    }
+    e->point = NULL;
+}

@@ -262,9 +262,11 @@ open_text(Open *o, Value x, Value t)
     o->back_act = back;
     o->back_time = e->time;
     o->back_slots = e->owner_slots;
-    if (o->m->counts) {
+    const Named *given = find_named(o->change, o->n_change, e->word.t);
+    if (given || o->m->counts) {
         const Env time = {.local = e->time};
-        e->time = elab_time(e, t, elab_find_local(&time, e->word.n_steps)->value,
+        e->time = elab_time(e, given ? given->value : t,
+                            elab_find_local(&time, e->word.n_steps)->value,
                             elab_find_local(&time, e->word.n_warmup)->value);
     }
     o->env = o->m->fn->env;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * elab_names.c -- do the names of a declaration mean anything?
+ * elab_names.c -- do the names of a recipe mean anything?
  *
- * Losses, optimizers, data sets and recipes are checked this far and not elaborated.  The walk
- * binds names without values, in the order of the text.
+ * Its lines are options, elaborated when they are used.  The walk binds names without values,
+ * in the order of the text.
  */
 #include <string.h>
 
@@ -180,18 +180,11 @@ check_recipe(Elab *e, const Env *env, const Decl *d)
 }
 
 void
-elab_check_names(Elab *e, File *file, const Decl *d)
+elab_check_recipe(Elab *e, const Decl *d)
 {
-    bool recipe = d->kind == DECL_TRAIN || d->kind == DECL_SAMPLE;
-    Env env = elab_file_env(recipe ? elab_options_file(e) : file);
+    Env env = elab_file_env(elab_options_file(e));
 
     elab_bind_time(e, TIME_zero);
     env.local = e->time;
-    declare(e, &env, e->word.batch_size, d->span);
-    declare(e, &env, e->word.batch_index, d->span);
-    declare(e, &env, e->word.training, d->span);
-    if (recipe)
-        check_recipe(e, &env, d);
-    else
-        check_names(e, &env, d);
+    check_recipe(e, &env, d);
 }

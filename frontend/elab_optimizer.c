@@ -223,3 +223,27 @@ elab_optimizer_reports(Elab *e, const Optimization *o, Reports *ret)
         }
     }
 }
+
+/* ---- an optimizer by itself ---- */
+
+void
+elab_try_optimizer(Elab *e, FnVal *optimizer)
+{
+    const Decl *d = optimizer->decl;
+    Env env = optimizer->env;
+    ParamInfo p = {.name = "w", .type = type_scalar(e->real)};
+    Optimization o;
+
+    elab_bind_statics(e, optimizer, &env);
+    if (d->n_params && elab_is_state_param(d->params[0]) &&
+        !elab_type_of(e, &env, d->params[0]->type, &p.type))
+        return;
+    Value g = elab_entry_input(e, INPUT_value, "g", p.type, VARY_uniform);
+    ParamInfo *back = e->param;
+    e->param = &p;
+    e->n_params = 1;
+    if (elab_start_optimizer(e, optimizer, &g.ref, &o))
+        elab_step_optimizer(e, &o);
+    e->param = back;
+    e->n_params = 0;
+}

@@ -4,7 +4,8 @@
  *
  * It is a parameter that no gradient moves: a training step assigns it, the same for all data
  * points, and checkpoints hold it.  What a derivative's function assigns leaves it as one more
- * result.
+ * result.  In branches and loops, where data points may part, an assignment holds for its call
+ * alone, if one before it is kept.
  */
 #include <string.h>
 
@@ -72,8 +73,11 @@ elab_assign_net_state(Elab *e, NetState *s, Value v, Span span)
         complain(e, elab_net_state_place, span, s->name);
         return;
     }
-    if (!elab_may_cross(e, s->name, span))
+    if (!elab_in_body(e) || e->in_laplacian) {
+        if (s->entry != entry_of(e->frame))
+            complain(e, elab_net_state_branch, span, s->name);
         return;
+    }
     if (!elab_is_uniform(e, v)) {
         Diag *d = complain(e, elab_net_state_varies, span, s->name);
         diag_help(e->diags, d,

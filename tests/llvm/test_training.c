@@ -48,7 +48,11 @@ static const char network[] =
     "slot,\n"
     "    %59 \"gradient_norm\" report, %61 \"number\" report\n}\n"
     "func @memory() {\n  %1: f32 = const 0\n  %2: f32[24, 40] = broadcast[] %1\n"
-    "  yield %2 \"m\" memory\n}\n";
+    "  yield %2 \"m\" memory\n}\n"
+    "func @slots() {\n"
+    "  %1: i32 = const 0\n"
+    "  %2: f32[40] = draw[normal, region 1, word 0, blocks 10] %1\n"
+    "  yield %2 \"slot\" slot\n}\n";
 
 /* A crossing in both directions, whose second half is over the points again; two columns. */
 static const char crossing[] =
