@@ -124,16 +124,22 @@ array_copy(const EbmArray *array, const char *what, RtArray *ret, RtError *error
 {
     RtView view;
     RtCells cells;
+    unsigned leading = array->rank > 0; /* rows are walked, not listed */
 
-    if (!array_view(array, what, &view, error) || !rt_cells_create(&view, 0, &cells, error))
+    if (!array_view(array, what, &view, error) ||
+        !rt_cells_create(&view, leading, &cells, error))
         return false;
     if (!rt_array_create(ret, view.type, view.rank, view.shape, what, error)) {
         rt_cells_clear(&cells);
         return false;
     }
     size_t size = rt_type_size(view.type);
-    for (size_t e = 0; e < cells.count; e++)
-        memcpy((char *)ret->data + e * size, cells.data + cells.cell[e], size);
+    char *to = ret->data;
+    for (uint64_t r = 0; r < cells.rows; r++) {
+        const char *row = cells.data + (ptrdiff_t)r * cells.row;
+        for (size_t e = 0; e < cells.count; e++, to += size)
+            memcpy(to, row + cells.cell[e], size);
+    }
     rt_cells_clear(&cells);
     return true;
 }

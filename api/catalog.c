@@ -10,6 +10,10 @@
 struct EbmCatalog {
     Reading reading;
     ProgramList list;
+    struct {
+        ProgramSetting *line;
+        size_t n;
+    } recipe[EBM_RECIPE_sample + 1];
 };
 
 static void
@@ -17,8 +21,11 @@ make_catalog(void *user)
 {
     EbmCatalog *c = user;
 
-    if (reading_open(&c->reading))
-        program_list(&c->reading.request, &c->list);
+    if (!reading_open(&c->reading) || !program_list(&c->reading.request, &c->list))
+        return;
+    for (unsigned r = 0; r <= EBM_RECIPE_sample; r++)
+        program_recipe(&c->reading.request, r == EBM_RECIPE_train, &c->recipe[r].line,
+                       &c->recipe[r].n);
 }
 
 EbmStatus
@@ -110,4 +117,18 @@ ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret
         .is_int = a->is_int,
         .is_hyper = a->is_hyper,
     };
+}
+
+size_t
+ebm_catalog_recipe_count(const EbmCatalog *catalog, EbmRecipe recipe)
+{
+    return (unsigned)recipe <= EBM_RECIPE_sample ? catalog->recipe[recipe].n : 0;
+}
+
+void
+ebm_catalog_recipe(const EbmCatalog *catalog, EbmRecipe recipe, size_t index, EbmSetting *ret)
+{
+    const ProgramSetting *line = &catalog->recipe[recipe].line[index];
+
+    *ret = (EbmSetting){line->name, line->text};
 }

@@ -110,6 +110,7 @@ ebm_emit(const EbmProgram *program, EbmStage stage, const EbmKernelOptions *opti
         .spec = {.cpu = o.cpu,
                  .lanes = o.lanes,
                  .level = o.level,
+                 .batch = ebm_program_batch(program),
                  .want_llvm = stage == EBM_STAGE_llvm,
                  .want_asm = stage == EBM_STAGE_asm},
     };

@@ -2,8 +2,8 @@
  *
  * interpret.c -- kernels that the reference interpreter runs
  *
- * A launch is carried out chain by chain: what the chain holds is copied out of its records,
- * the entry function is run, and the results are copied back.
+ * A launch is carried out chain by chain, or data point by data point: what it holds is copied
+ * out of its records, the function is run, and the results are copied back.
  */
 #include "api/interpret.h"
 
@@ -13,152 +13,33 @@
 
 #include "ir/interp.h"
 
-static uint64_t
-record_bytes(const EbmSlot *slot)
-{
-    uint64_t bytes = slot->count * EBM_BLOCK * dtype_size((DType)slot->dtype);
-    return (bytes + 63) / 64 * 64;
-}
-
 /* ---- the manifest */
-
-static EbmSlot
-slot_of(const char *name, Type type)
-{
-    EbmSlot slot = {.dtype = type.dtype, .rank = type.rank, .count = type_size(type)};
-
-    snprintf(slot.name, sizeof slot.name, "%s", name);
-    for (unsigned i = 0; i < type.rank; i++)
-        slot.dim[i] = type.dim[i];
-    return slot;
-}
-
-static uint32_t
-find_slot(const EbmSlot *slot, uint32_t n, const char *name)
-{
-    uint32_t i = 0;
-
-    while (i < n && strncmp(slot[i].name, name, sizeof slot[i].name - 1) != 0)
-        i++;
-    return i;
-}
-
-static uint32_t
-find_hyper(const EbmManifest *m, const char *name)
-{
-    uint32_t i = 0;
-
-    while (i < m->n_hyper && strncmp(m->hyper[i].name, name, sizeof m->hyper[i].name - 1) != 0)
-        i++;
-    return i;
-}
-
-static void
-add_hyper(EbmManifest *m, const char *name, Type type)
-{
-    EbmHyper *h = &m->hyper[m->n_hyper];
-
-    if (find_hyper(m, name) < m->n_hyper)
-        return;
-    snprintf(h->name, sizeof h->name, "%s", name);
-    h->kind = dtype_is_float((DType)type.dtype) ? EBM_HYPER_real : EBM_HYPER_int;
-    m->n_hyper++;
-}
-
-static void
-add_state(EbmManifest *m, const char *name, Type type)
-{
-    EbmSlot slot = slot_of(name, type);
-
-    if (find_slot(m->state, m->n_state, name) < m->n_state)
-        return;
-    slot.offset = m->state_bytes;
-    m->state_bytes += record_bytes(&slot);
-    if (m->n_state == 0)
-        m->x_bytes = m->state_bytes;
-    m->state[m->n_state++] = slot;
-}
-
-static void
-add_input(EbmManifest *m, const Input *in, Type type)
-{
-    switch ((InputKind)in->kind) {
-    case INPUT_x:
-    case INPUT_state: add_state(m, in->name, type); break;
-    case INPUT_hyper: add_hyper(m, in->name, type); break;
-    case INPUT_data:
-    case INPUT_param:
-    case INPUT_given:
-        if (find_slot(m->input, m->n_inputs, in->name) == m->n_inputs)
-            m->input[m->n_inputs++] = slot_of(in->name, type);
-        break;
-    default: break;
-    }
-}
-
-static void
-add_inputs(EbmManifest *m, const Function *f)
-{
-    for (uint32_t i = 0; f && i < f->region[0].n_params; i++)
-        add_input(m, &f->input[i], ir_type(f, f->region[0].param[i]));
-}
-
-static void
-add_outputs(EbmManifest *m, const Function *step, const Function *eval)
-{
-    for (uint32_t i = 0; step && i < step->region[0].n_yields; i++)
-        if (step->output[i].kind == OUTPUT_report)
-            m->report[m->n_reports++] =
-                slot_of(step->output[i].name, ir_type(step, step->region[0].yield[i]));
-    for (uint32_t i = 0; eval && i < eval->region[0].n_yields; i++) {
-        EbmSlot slot = slot_of(eval->output[i].name, ir_type(eval, eval->region[0].yield[i]));
-        slot.offset = m->value_bytes;
-        m->value_bytes += record_bytes(&slot);
-        m->value[m->n_values++] = slot;
-    }
-}
-
-static uint32_t
-count_params(const Function *f)
-{
-    return f ? f->region[0].n_params + f->region[0].n_yields : 0;
-}
 
 static void
 make_manifest(Arena *arena, Interpreter *in)
 {
     EbmManifest *m = &in->manifest;
-    size_t n = 1 + count_params(in->start) + count_params(in->step) + count_params(in->eval);
 
-    m->hyper = arena_array(arena, EbmHyper, n);
-    m->input = arena_array(arena, EbmSlot, n);
-    m->state = arena_array(arena, EbmSlot, n);
-    m->report = arena_array(arena, EbmSlot, n);
-    m->value = arena_array(arena, EbmSlot, n);
-    add_inputs(m, in->step); /* it has every state; @eval and @start may have less */
-    add_inputs(m, in->eval);
-    add_inputs(m, in->start);
-    add_outputs(m, in->step, in->eval);
-    for (uint32_t i = 0; in->start && i < in->start->region[0].n_params; i++)
-        m->x_given |= in->start->input[i].kind == INPUT_x;
+    manifest_build(arena, in->entry, &in->phases, m);
     m->image_bytes = 1; /* so that entry points are inside it */
     for (unsigned i = 0; i < EBM_ENTRY_COUNT; i++)
-        m->entry[i] = UINT64_MAX;
-    m->entry[EBM_ENTRY_start] = in->start ? 0 : UINT64_MAX;
-    m->entry[EBM_ENTRY_sample] = in->step ? 0 : UINT64_MAX;
-    m->entry[EBM_ENTRY_eval] = in->eval ? 0 : UINT64_MAX;
+        m->entry[i] = in->entry[i] ? 0 : UINT64_MAX;
+    for (uint32_t i = 0; i < m->n_phases; i++)
+        m->phase[i].run = 0;
 }
 
 const Interpreter *
-interpreter_new(Arena *arena, const Module *module)
+interpreter_new(Arena *arena, const Module *module, uint32_t batch)
 {
     Interpreter *in = arena_new(arena, Interpreter);
 
     in->module = module;
-    in->start = module_find(module, "start");
-    in->step = module_find(module, "step");
-    in->eval = module_find(module, "eval");
+    in->entry[EBM_ENTRY_start] = module_find(module, "start");
+    in->entry[EBM_ENTRY_sample] = module_find(module, "step");
+    in->entry[EBM_ENTRY_eval] = module_find(module, "eval");
+    in->phases = phases_find(module, arena);
     make_manifest(arena, in);
+    in->manifest.batch = batch;
     return in;
 }
 
@@ -186,7 +67,7 @@ type_bytes(Type t)
 static bool
 is_kept(const Input *in)
 {
-    return in->kind == INPUT_x || in->kind == INPUT_state;
+    return in->kind == INPUT_x || in->kind == INPUT_state || in->kind == INPUT_point;
 }
 
 static void
@@ -198,11 +79,11 @@ bind_uniform(Frame *f, uint32_t i)
     double value = 0.0;
 
     switch ((InputKind)in->kind) {
-    case INPUT_hyper: value = f->launch->hyper[find_hyper(m, in->name)]; break;
+    case INPUT_hyper: value = f->launch->hyper[manifest_hyper(m, in->name)]; break;
     case INPUT_n_steps: value = (double)f->launch->n_steps; break;
     case INPUT_n_warmup: value = (double)f->launch->n_warmup; break;
     case INPUT_step: break;
-    default: f->arg[i] = f->launch->input[find_slot(m->input, m->n_inputs, in->name)]; return;
+    default: f->arg[i] = f->launch->input[manifest_input(m, in->name)]; return;
     }
     f->number[i] = scalar_from_double(value, d);
     f->arg[i] = &f->number[i];
@@ -292,8 +173,7 @@ take_kept(Frame *f, const unsigned char *record, unsigned lane)
 
     for (uint32_t i = 0; i < f->f->region[0].n_params; i++)
         if (is_kept(&f->f->input[i])) {
-            const EbmSlot *slot =
-                &m->state[find_slot(m->state, m->n_state, f->f->input[i].name)];
+            const EbmSlot *slot = &m->state[manifest_state(m, f->f->input[i].name)];
             take(slot, record + slot->offset, lane, (void *)(uintptr_t)f->arg[i]);
         }
 }
@@ -434,22 +314,93 @@ evaluate_point(Frame *f, uint64_t chain, RtError *error)
     return true;
 }
 
+static bool (*const run_chain[EBM_ENTRY_COUNT])(Frame *, uint64_t chain, RtError *) = {
+    [EBM_ENTRY_start] = start_chain,
+    [EBM_ENTRY_sample] = sample_chain,
+    [EBM_ENTRY_eval] = evaluate_point,
+};
+
 static bool
-launch(const void *user, EbmEntry entry, const EbmLaunch *l, RtError *error)
+launch_entry(const void *user, EbmEntry entry, const EbmLaunch *l, RtError *error)
 {
     const Interpreter *in = user;
-    Frame f = {.in = in, .launch = l};
-    bool (*each)(Frame *, uint64_t, RtError *) = NULL;
+    Frame f = {.in = in, .f = in->entry[entry], .launch = l};
 
-    switch (entry) {
-    case EBM_ENTRY_start: f.f = in->start, each = start_chain; break;
-    case EBM_ENTRY_sample: f.f = in->step, each = sample_chain; break;
-    case EBM_ENTRY_eval: f.f = in->eval, each = evaluate_point; break;
-    default: return true;
-    }
+    if (!f.f)
+        return true;
     bool done = frame_open(&f, error);
     for (uint64_t c = l->first_block * EBM_BLOCK; done && c < l->last_block * EBM_BLOCK; c++)
-        done = each(&f, c, error);
+        done = run_chain[entry](&f, c, error);
+    frame_close(&f);
+    return done;
+}
+
+/* ---- phases */
+
+static void
+take_point(Frame *f, uint64_t point)
+{
+    const EbmManifest *m = &f->in->manifest;
+
+    for (uint32_t i = 0; i < f->f->region[0].n_params; i++) {
+        if (!is_kept(&f->f->input[i]))
+            continue;
+        uint32_t e = manifest_point(m, f->f->input[i].name);
+        const EbmSlot *slot = &m->exchange[e].slot;
+        take(slot, f->launch->exchange[e] + point / EBM_BLOCK * record_bytes(slot),
+             (unsigned)(point % EBM_BLOCK), (void *)(uintptr_t)f->arg[i]);
+    }
+}
+
+/* What is the same for all data points is written by the first. */
+static void
+put_result(const Frame *f, uint32_t i, uint64_t point)
+{
+    uint32_t at = manifest_result(&f->in->manifest, f->f, i);
+    const EbmExchange *e = &f->in->manifest.exchange[at];
+    size_t bytes = (size_t)e->slot.count * dtype_size((DType)e->slot.dtype);
+    unsigned char *to = f->launch->exchange[at];
+
+    switch ((EbmLayout)e->layout) {
+    case EBM_LAYOUT_records:
+        put(&e->slot, to + point / EBM_BLOCK * record_bytes(&e->slot),
+            (unsigned)(point % EBM_BLOCK), f->result[i]);
+        break;
+    case EBM_LAYOUT_rows: memcpy(to + point * bytes, f->result[i], bytes); break;
+    default:
+        if (point == 0)
+            memcpy(to, f->result[i], bytes);
+    }
+}
+
+static bool
+run_point(Frame *f, uint64_t point, RtError *error)
+{
+    take_point(f, point);
+    if (!frame_run(f, f->launch->first_step, point, error))
+        return false;
+    for (uint32_t i = 0; i < f->f->region[0].n_yields; i++)
+        put_result(f, i, point);
+    return true;
+}
+
+/* A phase over the whole is that of one point. */
+static bool
+launch_phase(const void *user, uint32_t phase, RtPart part, const EbmLaunch *l, RtError *error)
+{
+    const Interpreter *in = user;
+    Frame f = {.in = in, .f = in->phases.f[phase], .launch = l};
+    bool whole = in->phases.kind[phase] == EBM_PHASE_whole;
+    uint64_t first = whole ? 0 : l->first_block * EBM_BLOCK;
+    uint64_t last = whole ? 1 : l->last_block * EBM_BLOCK;
+
+    if (part == RT_PART_prepare)
+        return true;
+    bool done = frame_open(&f, error);
+    if (done)
+        set_step(&f, l->first_step);
+    for (uint64_t c = first; done && c < last && (whole || c < l->n_chains); c++)
+        done = run_point(&f, c, error);
     frame_close(&f);
     return done;
 }
@@ -457,7 +408,8 @@ launch(const void *user, EbmEntry entry, const EbmLaunch *l, RtError *error)
 RtEngine
 interpreter_engine(const Interpreter *in)
 {
-    return (RtEngine){&in->manifest, in, launch};
+    return (RtEngine){
+        .manifest = &in->manifest, .user = in, .launch = launch_entry, .phase = launch_phase};
 }
 
 bool

@@ -7,17 +7,20 @@
 #ifndef EBM_API_INTERPRET_H
 #define EBM_API_INTERPRET_H
 
+#include "backends/manifest.h"
 #include "ir/ir.h"
 #include "runtime/launch.h"
 
 typedef struct Interpreter {
     const Module *module; /* after the middle passes */
-    const Function *start, *step, *eval;
+    const Function *entry[EBM_ENTRY_COUNT];
+    PhaseList phases;
     EbmManifest manifest;
 } Interpreter;
 
-/* Lives in the arena, as the module does.  Within an arena_guard. */
-const Interpreter *interpreter_new(Arena *arena, const Module *module);
+/* Lives in the arena, as the module does.  `batch`: data points of a training step, 0 if the
+ * module has no phases.  Within an arena_guard. */
+const Interpreter *interpreter_new(Arena *arena, const Module *module, uint32_t batch);
 
 RtEngine interpreter_engine(const Interpreter *in);
 

@@ -46,7 +46,8 @@ write_recipe(const EbmProgram *program, const EbmKernelOptions *o, FILE *out)
     rt_cpu_name(cpu, sizeof cpu);
     fprintf(out, "ebmc %s abi %d\n", ebm_version(), EBM_ABI);
     fprintf(out, "cpu %s, %s %s\n", o->cpu ? o->cpu : "host", cpu, rt_cpu_vectors());
-    fprintf(out, "lanes %u level %u\n", o->lanes, o->level);
+    fprintf(out, "lanes %u level %u batch %u\n", o->lanes, o->level,
+            ebm_program_batch(program));
     ir_print(program->program.module, out);
     return !ferror(out);
 }
@@ -95,7 +96,8 @@ static void
 make_interpreter(void *user)
 {
     Interpreting *i = user;
-    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module);
+    i->interpreter = interpreter_new(&i->compilation->arena, i->compilation->module,
+                                     ebm_program_batch(i->compilation->program));
 }
 
 static EbmStatus
@@ -133,7 +135,10 @@ compile(EbmKernel *k, const EbmKernelOptions *o, const char *folder, RtKey key,
     Compilation c = {
         .program = k->program,
         .stage = EBM_STAGE_llvm,
-        .spec = {.cpu = o->cpu, .lanes = o->lanes, .level = o->level},
+        .spec = {.cpu = o->cpu,
+                 .lanes = o->lanes,
+                 .level = o->level,
+                 .batch = ebm_program_batch(k->program)},
     };
     EbmStatus status = compilation_run(&c, ret_report);
 

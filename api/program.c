@@ -85,6 +85,17 @@ check_all_hypers(const Program *p, EbmReport **ret_report)
     return EBM_OK;
 }
 
+/* What there is for each data point or slot comes to clients with an axis more. */
+static EbmStatus
+check_rank(const char *name, Type type, EbmReport **ret_report)
+{
+    if (type.rank < EBM_MAX_RANK)
+        return EBM_OK;
+    return report_say(ret_report, EBM_SHAPE_ERROR, NULL,
+                      "'%s' has %u axes: many of it would have more than %d", name, type.rank,
+                      EBM_MAX_RANK);
+}
+
 /* Kernels carry names of this length. */
 static EbmStatus
 check_name(const char *name, EbmReport **ret_report)
@@ -95,6 +106,13 @@ check_name(const char *name, EbmReport **ret_report)
         return EBM_OK;
     return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                       "a name of a running program has at most %d bytes: '%s'", MOST, name);
+}
+
+static EbmStatus
+check_point(const char *name, Type type, EbmReport **ret_report)
+{
+    EbmStatus status = check_name(name, ret_report);
+    return status ? status : check_rank(name, type, ret_report);
 }
 
 static EbmStatus
@@ -116,6 +134,10 @@ check_names(const Program *p, EbmReport **ret_report)
         status = check_name(p->given[i].name, ret_report);
     for (size_t i = 0; i < p->n_param && !status; i++)
         status = check_name(p->param[i].name, ret_report);
+    for (size_t i = 0; i < p->n_column && !status; i++)
+        status = check_point(p->column[i].name, p->column[i].type, ret_report);
+    for (size_t i = 0; i < p->n_buffer && !status; i++)
+        status = check_point(p->buffer[i].name, p->buffer[i].type, ret_report);
     return status;
 }
 
@@ -218,6 +240,10 @@ ebm_check(const EbmProgramOptions *options, EbmReport **ret_report)
 
 /* ---- queries */
 
+_Static_assert((int)EBM_OWNER_sampler == (int)HYPER_sampler &&
+                   (int)EBM_OWNER_dataset == (int)HYPER_dataset,
+               "both list the owners of hyperparameters");
+
 const char *
 ebm_program_energy(const EbmProgram *program)
 {
@@ -228,6 +254,30 @@ const char *
 ebm_program_sampler(const EbmProgram *program)
 {
     return program->program.sampler;
+}
+
+const char *
+ebm_program_loss(const EbmProgram *program)
+{
+    return program->program.loss;
+}
+
+const char *
+ebm_program_optimizer(const EbmProgram *program)
+{
+    return program->program.optimizer;
+}
+
+const char *
+ebm_program_dataset(const EbmProgram *program)
+{
+    return program->program.dataset;
+}
+
+uint32_t
+ebm_program_batch(const EbmProgram *program)
+{
+    return program->program.has_train ? program->reading.request.batch : 0;
 }
 
 const char *
@@ -273,6 +323,17 @@ data_info(const ProgramData *d)
     return v;
 }
 
+static EbmValueInfo
+buffer_info(const ProgramBuffer *b)
+{
+    EbmValueInfo v = value_info(b->name, b->type);
+
+    for (uint32_t i = v.rank++; i > 0; i--)
+        v.shape[i] = v.shape[i - 1];
+    v.shape[0] = b->slots;
+    return v;
+}
+
 size_t
 ebm_program_count(const EbmProgram *program, EbmList list)
 {
@@ -284,6 +345,8 @@ ebm_program_count(const EbmProgram *program, EbmList list)
     case EBM_LIST_given: return p->n_given;
     case EBM_LIST_params: return p->n_param;
     case EBM_LIST_reports: return p->n_report;
+    case EBM_LIST_columns: return p->n_column;
+    case EBM_LIST_buffers: return p->n_buffer;
     }
     return 0;
 }
@@ -299,6 +362,8 @@ ebm_program_value(const EbmProgram *program, EbmList list, size_t index, EbmValu
     case EBM_LIST_given: *ret = data_info(&p->given[index]); break;
     case EBM_LIST_params: *ret = value_info(p->param[index].name, p->param[index].type); break;
     case EBM_LIST_reports: *ret = value_info(p->report[index], type_scalar(DT_f64)); break;
+    case EBM_LIST_columns: *ret = data_info(&p->column[index]); break;
+    case EBM_LIST_buffers: *ret = buffer_info(&p->buffer[index]); break;
     }
 }
 
@@ -315,7 +380,7 @@ ebm_program_hyper(const EbmProgram *program, size_t index, EbmHyperInfo *ret)
 
     *ret = (EbmHyperInfo){
         .name = h->name,
-        .owner = h->owner == HYPER_energy ? EBM_OWNER_energy : EBM_OWNER_sampler,
+        .owner = (EbmOwner)h->owner,
         .is_int = h->is_int,
         .fixed = h->fixed,
         .bound_to_t = h->bound_to_t,

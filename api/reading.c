@@ -68,38 +68,46 @@ copy_settings(Arena *arena, const EbmSetting *from, size_t n)
     return to;
 }
 
+/* The shape behind the first `leading` axes. */
 static bool
-copy_shape(Reading *r, const EbmNamed *from, ProgramShape *to)
+copy_shape(Reading *r, const EbmNamed *from, const char *name, uint32_t leading,
+           ProgramShape *to)
 {
-    Type type = {.dtype = (uint8_t)array_dtype(from->array.type),
-                 .rank = (uint8_t)from->array.rank};
+    Type type = {.dtype = (uint8_t)array_dtype(from->array.type)};
+    uint32_t rank = from->array.rank;
     uint64_t count = 1;
-    bool fits = type.dtype != DT_none && from->array.rank <= MAX_RANK;
+    bool fits = type.dtype != DT_none && rank >= leading && rank <= MAX_RANK;
 
-    for (uint32_t i = 0; fits && i < from->array.rank; i++) {
+    for (uint32_t i = leading; fits && i < rank; i++) {
         uint64_t size = from->array.shape[i];
         fits = size <= UINT32_MAX && !__builtin_mul_overflow(count, size, &count) &&
                count <= IR_MAX_ELEMENTS;
-        type.dim[i] = (uint32_t)size;
+        type.dim[type.rank++] = (uint32_t)size;
     }
-    *to = (ProgramShape){copy_text(&r->arena, from->name), type};
+    *to = (ProgramShape){copy_text(&r->arena, name), type};
     return fits ? true
                 : rt_fail(&r->error, RT_SHAPE,
-                          "'%s': expected at most %llu numbers in at most %d axes", from->name,
-                          (unsigned long long)IR_MAX_ELEMENTS, MAX_RANK);
+                          "'%s': expected at most %llu numbers in %s%d axes", name,
+                          (unsigned long long)IR_MAX_ELEMENTS,
+                          leading ? "rows, and at most " : "at most ", MAX_RANK);
 }
 
 static bool
 copy_shapes(Reading *r)
 {
     const EbmProgramOptions *o = &r->options;
-    ProgramShape *shape = arena_array(&r->arena, ProgramShape, o->n_inputs);
+    ProgramShape *shape = arena_array(&r->arena, ProgramShape, o->n_inputs + o->n_columns);
 
     for (size_t i = 0; i < o->n_inputs; i++)
-        if (!copy_shape(r, &o->inputs[i], &shape[i]))
+        if (!copy_shape(r, &o->inputs[i], o->inputs[i].name, 0, &shape[i]))
             return false;
+    for (size_t i = 0; i < o->n_columns; i++) {
+        const char *name = o->columns[i].name ? o->columns[i].name : "x";
+        if (!copy_shape(r, &o->columns[i], name, 1, &shape[o->n_inputs + i]))
+            return false;
+    }
     r->request.data = shape;
-    r->request.n_data = o->n_inputs;
+    r->request.n_data = o->n_inputs + o->n_columns;
     return true;
 }
 
@@ -121,6 +129,22 @@ open_main_file(Reading *r)
     return true;
 }
 
+enum { MAX_BATCH = 1 << 20 };
+
+static bool
+check_training(const EbmProgramOptions *o, RtError *error)
+{
+    if (o->sampler && (o->loss || o->dataset))
+        return rt_fail(error, RT_ARGUMENT, "a program samples or trains: '%s' or '%s'",
+                       o->sampler, o->loss ? o->loss : o->dataset);
+    if (o->optimizer && !o->loss)
+        return rt_fail(error, RT_ARGUMENT, "the optimizer '%s' has no loss", o->optimizer);
+    if (o->loss && (o->batch == 0 || o->batch > MAX_BATCH))
+        return rt_fail(error, RT_ARGUMENT, "expected a batch of 1 to %d data points, found %u",
+                       MAX_BATCH, o->batch);
+    return true;
+}
+
 /* Names that a kernel cannot carry are refused before anything is compiled. */
 static bool
 check_options(Reading *r)
@@ -137,7 +161,7 @@ check_options(Reading *r)
         return rt_fail(&r->error, RT_ARGUMENT,
                        "expected uniform(low, high) with low < high, found %g and %g",
                        o->init_low, o->init_high);
-    return true;
+    return check_training(o, &r->error);
 }
 
 bool
@@ -169,6 +193,16 @@ reading_open(Reading *r)
         .init = (InitKind)o->init,
         .low = o->init_low,
         .high = o->init_high,
+        .loss = copy_text(a, o->loss),
+        .optimizer = copy_text(a, o->optimizer),
+        .dataset = copy_text(a, o->dataset),
+        .loss_hyper = copy_settings(a, o->loss_settings, o->n_loss_settings),
+        .n_loss_hyper = o->n_loss_settings,
+        .optimizer_hyper = copy_settings(a, o->optimizer_settings, o->n_optimizer_settings),
+        .n_optimizer_hyper = o->n_optimizer_settings,
+        .dataset_hyper = copy_settings(a, o->dataset_settings, o->n_dataset_settings),
+        .n_dataset_hyper = o->n_dataset_settings,
+        .batch = o->batch,
     };
     return check_options(r) && open_main_file(r) && copy_shapes(r);
 }

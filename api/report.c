@@ -23,7 +23,7 @@ struct EbmReport {
 };
 
 _Static_assert((int)EBM_IO_ERROR == (int)RT_IO + 2 &&
-                   (int)EBM_INTERNAL_ERROR == (int)RT_INTERNAL + 1,
+                   (int)EBM_NOT_FINITE == (int)RT_NOT_FINITE + 1,
                "status_of lists the codes");
 
 EbmStatus
@@ -43,6 +43,7 @@ status_of(RtCode code)
         [RT_CANCELLED] = EBM_CANCELLED,
         [RT_DEVICE] = EBM_DEVICE_ERROR,
         [RT_INTERNAL] = EBM_INTERNAL_ERROR,
+        [RT_NOT_FINITE] = EBM_NOT_FINITE,
     };
     return status[code];
 }
@@ -65,6 +66,7 @@ ebm_status_name(EbmStatus status)
         [EBM_CANCELLED] = "cancelled",
         [EBM_DEVICE_ERROR] = "device error",
         [EBM_INTERNAL_ERROR] = "internal error",
+        [EBM_NOT_FINITE] = "not finite",
     };
     return (unsigned)status < sizeof name / sizeof *name ? name[status] : "?";
 }

@@ -14,20 +14,6 @@
 
 /* ---- making */
 
-static void
-set_defaults(EbmRun *run)
-{
-    const Program *p = &run->kernel->program->program;
-    const EbmManifest *m = run->kernel->engine.manifest;
-
-    for (size_t i = 0; i < p->n_hyper; i++)
-        for (uint32_t k = 0; p->hyper[i].input && p->hyper[i].has_value && k < m->n_hyper; k++)
-            if (strcmp(m->hyper[k].name, p->hyper[i].input) == 0) {
-                rt_run_hyper(run->run)[k] = p->hyper[i].value;
-                run->hyper_set[k] = true;
-            }
-}
-
 static EbmStatus
 make_run(EbmRun *run, const EbmRunOptions *o, EbmReport **ret_report)
 {
@@ -43,15 +29,14 @@ make_run(EbmRun *run, const EbmRunOptions *o, EbmReport **ret_report)
 
     interp_key(o->seed, PURPOSE_sample, plan.sample_key);
     interp_key(o->seed, PURPOSE_init, plan.start_key);
-    run->seed = o->seed;
     if (o->threads > RT_MAX_THREADS)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "expected at most %d threads, found %u", RT_MAX_THREADS, o->threads);
     if (!rt_run_create(&run->kernel->engine, &plan, &run->run, &error))
         return report_error(ret_report, &error);
-    if (!run_list_values(run))
+    if (!values_open(&run->values, run->kernel, rt_run_hyper(run->run), rt_run_input(run->run),
+                     o->seed))
         return report_memory(ret_report);
-    set_defaults(run);
     return report_nothing(ret_report);
 }
 
@@ -64,6 +49,9 @@ ebm_run_create(const EbmKernel *kernel, const EbmRunOptions *options, EbmRun **r
     if (!take_options(&o, sizeof o, options))
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "run options without their initial value");
+    if (kernel->program->program.has_train)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, "see ebm_training_create",
+                          "this program trains: it has no chains");
     EbmRun *run = calloc(1, sizeof *run);
     if (!run)
         return report_memory(ret_report);
@@ -82,9 +70,66 @@ ebm_run_free(EbmRun *run)
     if (!run)
         return;
     rt_run_free(run->run);
-    run_clear_values(run);
+    values_close(&run->values);
+    rt_array_clear(&run->start);
     ebm_kernel_free(run->kernel);
     free(run);
+}
+
+/* ---- values */
+
+/* What may be set only before chains move. */
+static EbmStatus
+check_waiting(const EbmRun *run, EbmReport **ret_report)
+{
+    if (!rt_run_started(run->run))
+        return report_nothing(ret_report);
+    return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                      "values can be set before the chains start, and these are at step %llu",
+                      (unsigned long long)rt_run_step(run->run));
+}
+
+EbmStatus
+ebm_run_set_number(EbmRun *run, EbmOwner owner, const char *name, double value,
+                   EbmReport **ret_report)
+{
+    EbmStatus status = check_waiting(run, ret_report);
+
+    rt_run_changed(run->run);
+    return status ? status : values_set_number(&run->values, owner, name, value, ret_report);
+}
+
+EbmStatus
+ebm_run_set_array(EbmRun *run, const char *name, const EbmArray *array, EbmReport **ret_report)
+{
+    EbmStatus status = check_waiting(run, ret_report);
+
+    rt_run_changed(run->run);
+    return status ? status : values_set_array(&run->values, name, array, ret_report);
+}
+
+EbmStatus
+ebm_run_set_params(EbmRun *run, const EbmNamed *params, size_t count, EbmReport **ret_report)
+{
+    EbmStatus status = check_waiting(run, ret_report);
+
+    rt_run_changed(run->run);
+    return status ? status : values_set_params(&run->values, params, count, ret_report);
+}
+
+EbmStatus
+ebm_run_init_params(EbmRun *run, uint64_t seed, EbmReport **ret_report)
+{
+    EbmStatus status = check_waiting(run, ret_report);
+
+    rt_run_changed(run->run);
+    return status ? status : values_init_params(&run->values, seed, ret_report);
+}
+
+EbmStatus
+ebm_run_get_param(EbmRun *run, const char *name, const EbmArray *ret, EbmReport **ret_report)
+{
+    return values_get_param(&run->values, name, ret, ret_report);
 }
 
 /* ---- start */
@@ -130,7 +175,7 @@ ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
     RtArray copy = {0}, value = {0};
     RtError error = {0};
     RtView view;
-    EbmStatus status = run_check_waiting(run, ret_report);
+    EbmStatus status = check_waiting(run, ret_report);
 
     if (status != EBM_OK)
         return status;
@@ -160,7 +205,7 @@ start(EbmRun *run, EbmReport **ret_report)
 {
     RtView view = {0};
     RtError error = {0};
-    EbmStatus status = run_bind(run, ret_report);
+    EbmStatus status = values_bind(&run->values, ret_report);
 
     if (status != EBM_OK || rt_run_started(run->run))
         return status;
@@ -362,7 +407,7 @@ ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
     RtView point_view, energy_view, grad_view;
     RtError error = {0};
     bool want_grad = grad && grad->data;
-    EbmStatus status = run_bind(run, ret_report);
+    EbmStatus status = values_bind(&run->values, ret_report);
 
     if (status != EBM_OK)
         return status;

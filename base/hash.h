@@ -21,4 +21,15 @@ hash_word(uint64_t h, uint64_t w)
     return h ^ h >> 32;
 }
 
+/* The hash of bytes that come in pieces, however they are cut.  Two of one length that differ
+ * in one word have different hashes. */
+typedef struct HashStream {
+    uint64_t h, size;
+    unsigned char word[8]; /* the last size % 8 bytes */
+} HashStream;
+
+HashStream hash_stream(uint64_t seed);
+void hash_stream_add(HashStream *stream, const void *bytes, size_t size);
+uint64_t hash_stream_end(const HashStream *stream);
+
 #endif

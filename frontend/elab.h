@@ -18,6 +18,10 @@ typedef struct Env Env;
 typedef struct FnVal FnVal;
 typedef struct Frame Frame;
 typedef struct File File;
+typedef struct Buffer Buffer;
+typedef struct NetState NetState;
+typedef struct Point Point;
+typedef struct ModelSums ModelSums;
 
 /* ---- values ---- */
 
@@ -31,7 +35,9 @@ typedef enum ValueKind {
     VAL_ref,   /* computed by the kernel */
     VAL_shape, /* what `S...` stands for */
     VAL_tuple,
-    VAL_list, /* an array of functions or chains: the layers `blocks[i]` */
+    VAL_list,   /* an array of functions or chains: the layers `blocks[i]` */
+    VAL_buffer, /* a replay buffer */
+    VAL_slot,   /* ... and this data point's slot of it */
     VAL_fn,
     VAL_chain /* a sampler or an optimizer at work */
 } ValueKind;
@@ -59,6 +65,7 @@ typedef struct Value {
         };
         const Dims *dims;
         FnVal *fn;
+        Buffer *buffer; /* VAL_buffer, VAL_slot */
         const struct ChainVal *chain;
     };
 } Value;
@@ -85,7 +92,8 @@ struct Binding {
     uint32_t clock;        /* the innermost clock that its value changes with; 0: none */
     const struct Activation *act;
     Span span;
-    WideLet *wide; /* of a `let` that an energy may return; else NULL */
+    WideLet *wide;   /* of a `let` that an energy may return; else NULL */
+    NetState *state; /* of a network's state; else NULL */
     const Binding *next;
 };
 
@@ -132,7 +140,8 @@ struct Env {
     const Activation *act;
     const char *path; /* of the network instance whose body this is; NULL elsewhere */
     Mode let_mode, ret_mode;
-    Reports *reports; /* of the sampler whose step this is; NULL elsewhere */
+    Reports *reports;        /* of the sampler or loss whose text this is; NULL elsewhere */
+    struct Buffers *buffers; /* of the loss whose text this is; NULL elsewhere */
 };
 
 /* A number bound by `let`, to be computed again in f64. */
@@ -239,18 +248,44 @@ struct Frame {
     size_t n_inputs, cap_inputs;
     Nest *nest;
     Nest base;
-    uint32_t n_draw_regions;
+    uint32_t n_draw_regions; /* of an entry function and all inside it */
     bool shared_draws;
+    Ref *uniform; /* known to be the same for all data points, though made by a call */
+    size_t n_uniform, cap_uniform;
 };
 
 /* ---- the elaborator ---- */
 
+/* The draws of a network in training.  They belong to the instance: called again, it draws the
+ * same numbers for the same data point. */
+typedef struct NetDraws {
+    const char *path; /* NULL: not in a network */
+    uint32_t n;       /* draws so far in this call */
+    const Nest *around;
+} NetDraws;
+
+typedef struct NetPlace {
+    const char *path;
+    uint32_t number;
+    uint8_t dist;
+    Type type;
+    uint16_t region;
+} NetPlace;
+
 typedef struct ParamInfo {
     const char *name;
     Type type;
-    const Stmt *stmt;
+    const Expr *init, *value; /* what it starts from: `~ init` or `= value` */
+    Span span;
     Env env;
+    bool state; /* of a network: no gradient moves it */
 } ParamInfo;
+
+/* Settings of one owner: the request's, then what the call that names it says. */
+typedef struct Settings {
+    ProgramSetting *setting;
+    size_t n, cap;
+} Settings;
 
 struct Elab {
     Arena *arena;
@@ -261,6 +296,8 @@ struct Elab {
     Frame *frame;
     DType real;
     uint64_t work;
+    uint64_t
+        effects; /* draws and assignments of networks' states: what has them is computed once */
     unsigned depth;
     bool stopped; /* a limit was reached, or a requirement failed: nothing more is elaborated */
     bool checking; /* program_check: sizes are guesses */
@@ -272,9 +309,13 @@ struct Elab {
     uint32_t binds;       /* the clock of what is bound next */
     uint32_t owner_slots; /* slots up to this one are those of the sampler that owns this one */
     struct Keeping *keeping; /* while a `state` is evaluated, which keeps the chains it makes */
-    bool may_draw;           /* random numbers may be drawn here */
-    const Dims *expect;      /* shape wanted of the call that is evaluated next, or NULL */
-    const Activation *act;   /* whose text is being elaborated */
+    bool steady;   /* cleared when a network's state is used: no two calls are alike */
+    bool may_draw; /* random numbers may be drawn here */
+    bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
+    Point *point;  /* the data point of this entry function; NULL: there is none */
+    ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
+    const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
+    const Activation *act; /* whose text is being elaborated */
     struct {
         const Decl *decl;
         uint8_t state;
@@ -289,6 +330,12 @@ struct Elab {
     FnVal **builtin_fn; /* one a builtin, once asked for */
     ParamInfo *param;
     size_t n_params, cap_params;
+    NetDraws net_draws;
+    NetPlace *net_place; /* of the present entry function */
+    size_t n_net_places, cap_net_places;
+    NetState **net_state;
+    size_t n_net_states, cap_net_states;
+    Settings settings[HYPER_OWNERS];
     ProgramHyper *hyper;
     size_t n_hypers, cap_hypers;
     ProgramData *data;
@@ -361,6 +408,8 @@ Ref elab_import_ref(Elab *e, Frame *frame, Value v, Span span);
 /* The input of the entry function around; made when first asked for. */
 Value elab_entry_input(Elab *e, InputKind kind, const char *name, Type type, Variance variance);
 Value elab_draw_value(Elab *e, Distribution dist, Type type);
+/* The text of a network begins, whose draws belong to that instance; gives what was before. */
+NetDraws elab_enter_network(Elab *e, const char *path);
 void elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index,
                      const uint32_t *extent);
 void elab_nest_leave(Elab *e);
@@ -374,6 +423,8 @@ const Binding *elab_find_local(const Env *env, const char *name);
 const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
 /* Shape of a `data` declaration; false after an error. */
 bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
+/* What the request says of the data of that name; NULL: nothing. */
+const ProgramShape *elab_given_shape(const Elab *e, const char *name);
 void elab_load_all_std(Elab *e);
 /* The file in which the request's expressions stand: it sees the main file, what that imports,
  * and the whole library. */
@@ -459,6 +510,9 @@ Value elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span,
 Value elab_run_body(Elab *e, Env *env, const Body *body, Mode mode);
 void elab_run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
 Value elab_bind_param(Elab *e, Env *env, const Stmt *s);
+/* Makes known a parameter or a state of the network whose body this is; NULL after an error. */
+const ParamInfo *elab_register_param(Elab *e, const ParamInfo *p, const char *own,
+                                     const AstType *type);
 /* `E.hidden`: what the body of a network declares. */
 Value elab_network_member(Elab *e, FnVal *fn, const Expr *x);
 void elab_bind_layer(Elab *e, Env *env, const Stmt *s);
@@ -492,6 +546,31 @@ const Builtin *elab_find_builtin(const char *name);
 const Builtin *elab_builtin_table(size_t *ret_n);
 const char *elab_builtin_names(void);
 
+/* ---- training (elab_train.c and what it calls) ---- */
+
+/* A `given` argument, or a value that a loss takes, of the present data point. */
+Value elab_column(Elab *e, const Env *env, const Param *p);
+/* Whether the batch may be crossed here: in a loss, outside branches and loops. */
+bool elab_may_cross(Elab *e, const char *what, Span span);
+/* Is the number known to be the same for all data points? */
+bool elab_is_uniform(Elab *e, Value v);
+void elab_know_uniform(Elab *e, Frame *frame, Ref r);
+/* `training`, `batch_size`, `batch_index`; NO_VALUE: another name. */
+Value elab_training_name(Elab *e, const char *name, Span span);
+/* Networks' state: bound for reading, assigned, and carried out of an inner function as
+ * further results. */
+void elab_bind_net_state(Elab *e, Env *env, const Stmt *s);
+void elab_assign_net_state(Elab *e, NetState *s, Value v, Span span);
+uint32_t elab_export_net_states(Elab *e, const Frame *inner, Ref *ret, uint32_t cap);
+void elab_import_net_states(Elab *e, const Frame *inner, Ref node, uint32_t first);
+/* Replay buffers of a loss. */
+void elab_bind_buffer(Elab *e, Env *env, const Stmt *s);
+bool elab_is_buffer_call(const Env *env, const Expr *x);
+Value elab_call_buffer(Elab *e, const Env *env, const Expr *x);
+Value elab_buffer_member(Elab *e, const Env *env, Value v, const Expr *x);
+/* The variable that `c.value` stands for; NULL if it is none. */
+const Binding *elab_slot_target(const Env *env, const Expr *x);
+Value elab_with_slots(Elab *e, const Env *env, Value v); /* what a loss returns */
 /* ---- samplers and optimizers at work (elab_moves.c, elab_chain.c) ---- */
 
 /* One name of a `state` or `cache`. */
@@ -577,6 +656,15 @@ Env elab_in_time(Elab *e, const Env *env);
 
 /* ---- entry functions (elab_entry.c, elab_hyper.c, elab_sampler.c) ---- */
 
+/* A request as it is elaborated: what it names, with static arguments. */
+typedef struct Roles {
+    FnVal *energy, *sampler, *loss, *optimizer, *dataset; /* or NULL */
+} Roles;
+/* @train, @memory, @slots. */
+bool elab_build_training(Elab *e, const Roles *r, Type x);
+/* @start of a data set by itself. */
+bool elab_build_dataset(Elab *e, FnVal *dataset);
+
 /* The value of a parameter that the call leaves out; NO_VALUE if it has no default. */
 Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
 /* A hyperparameter of this run: an input, or what the request or the default says. */
@@ -587,6 +675,8 @@ Value elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d,
                        const Named *text, Span *ret_span);
 /* Says which settings of samplers inside others name nothing; after all was elaborated. */
 bool elab_check_nested(Elab *e);
+/* Binds an argument to the hyperparameter that it is. */
+void elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p);
 /* Where that value is written: an option, or the default. */
 Span elab_hyper_span(Elab *e, const Env *env, HyperOwner owner, const Param *p);
 /* Is the argument used where sizes stand? */
@@ -594,18 +684,35 @@ bool elab_in_shape(const Decl *d, const char *name);
 void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
                    bool *low_open, bool *high_open);
 const Expr *elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix);
-/* Binds `t` and its like: to inputs in a step, to zeros elsewhere. */
-void elab_bind_time(Elab *e, bool step);
+/* Binds `t` and its like: to inputs in a step, to zeros elsewhere; training has no warm-up. */
+typedef enum TimeKind { TIME_zero, TIME_step, TIME_training } TimeKind;
+void elab_bind_time(Elab *e, TimeKind kind);
 /* Gives an entry function its results. */
 void elab_end_entry(Elab *e, uint32_t n, const Ref *r, const Output *output);
 bool elab_build_sampler(Elab *e, FnVal *energy, FnVal *sampler, Type x);
+/* Is the argument the energy that a sampler or a loss is written for? */
+bool elab_is_energy_param(const Param *p);
 /* Static parameters of a function whose arguments are not at hand. */
 void elab_bind_statics(Elab *e, FnVal *fn, Env *env);
 bool elab_is_state_param(const Param *p);
 Elab *elab_new(const ElabRequest *request, Program *program);
 FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
 Env elab_file_env(File *file);
+
+/* ---- what the request names (elab_request.c) ---- */
+
 /* The file that declares it: the main file, those it imports, else any of the library. */
 File *elab_declared_in(Elab *e, const char *name);
+void elab_take_settings(Elab *e);
+/* A declaration by its name, which may have arguments: `adam(lr = 1e-3)`; text NULL: the last
+ * energy of the file. */
+FnVal *elab_find_wanted(Elab *e, const char *text, DeclKind kind, HyperOwner owner);
+/* The request's static parameters, one an entry; NULL after an error. */
+const Expr *const *elab_parse_statics(Elab *e);
+/* The function with those of them that it has, and with those that are settings. */
+FnVal *elab_give_statics(Elab *e, FnVal *fn, HyperOwner owner, const Expr *const *statics);
+/* Static parameters and settings that name nothing; fn[0] is not NULL. */
+void elab_check_statics(Elab *e, FnVal *const *fn, unsigned n, const Expr *const *statics);
+void elab_check_settings(Elab *e, const Decl *d, HyperOwner owner);
 
 #endif

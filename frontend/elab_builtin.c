@@ -608,15 +608,15 @@ static const Builtin table[] = {
     {"vjp", call_derivative, 1, 1, DERIV_vjp, false, false, NULL},
     {"laplacian", call_derivative, 1, 1, DERIV_laplacian, false, false, NULL},
     {"run", elab_call_run, 3, 3, 0, false, false, "steps"},
-    {"batch", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"batch_mean", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"batch_sum", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"batch_max", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"batch_logsumexp", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"batch_any", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"model_sum", call_unsupported, 0, 64, 0, false, false, NULL},
+    {"batch", elab_call_batch, 1, 1, CROSS_all, false, false, NULL},
+    {"batch_mean", elab_call_batch, 1, 1, CROSS_mean, false, false, NULL},
+    {"batch_sum", elab_call_batch, 1, 1, CROSS_sum, false, false, NULL},
+    {"batch_max", elab_call_batch, 1, 1, CROSS_max, false, false, NULL},
+    {"batch_logsumexp", elab_call_batch, 1, 1, CROSS_lse, false, false, NULL},
+    {"batch_any", elab_call_batch, 1, 1, CROSS_any, false, false, NULL},
+    {"model_sum", elab_call_model_sum, 1, 1, 0, false, false, NULL},
     {"sort", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"conv2d", call_unsupported, 0, 64, 0, false, false, NULL},
+    {"conv2d", elab_call_conv2d, 2, 2, 0, false, false, "stride padding"},
 };
 
 const Builtin *

@@ -21,7 +21,19 @@ bool elab_static_dims(Elab *e, const FnVal *fn, Dims *ret);
 /* `axis = k` of an array of type t, from 0; -1 if it is not given. */
 bool elab_read_axis(Elab *e, const Call *call, Type t, int64_t *ret);
 
+/* What crosses the batch, and how (elab_batch.c). */
+typedef enum Crossing {
+    CROSS_all,
+    CROSS_sum,
+    CROSS_mean,
+    CROSS_max,
+    CROSS_any,
+    CROSS_lse
+} Crossing;
+
 /* Entries of the table. */
+BuiltinFn elab_call_batch;
+BuiltinFn elab_call_model_sum;
 BuiltinFn elab_call_size;
 BuiltinFn elab_call_like;
 BuiltinFn elab_call_reshape;
@@ -30,6 +42,7 @@ BuiltinFn elab_call_concat;
 BuiltinFn elab_call_split;
 BuiltinFn elab_call_pad;
 BuiltinFn elab_call_gather;
+BuiltinFn elab_call_conv2d;
 BuiltinFn elab_call_cholesky;
 BuiltinFn elab_call_trisolve;
 BuiltinFn elab_call_run;

@@ -284,13 +284,17 @@ run_decl(Binder *b, Solve *s, const Call *call, Mode mode)
     Env env = b->fn->env;
     const Activation *back = e->act;
     bool draws = e->may_draw;
+    NetDraws before = e->net_draws;
 
     if (is_recursive(e, d, call->span) || !elab_push_depth(e, call->span))
         return POISON;
     env.act = elab_enter_text(e, d, back, call->span);
     env.path = !owns_parameters(d) ? b->fn->env.path : b->fn->path ? b->fn->path : d->name;
     env.reports = NULL;
-    e->may_draw = draws && !owns_parameters(d);
+    env.buffers = NULL;
+    e->may_draw = owns_parameters(d) ? e->training : draws;
+    if (owns_parameters(d))
+        before = elab_enter_network(e, env.path);
     set_modes(&env, d, mode);
     elab_solve_end(e, s, &env);
     for (uint32_t i = 0; i < d->n_params; i++)
@@ -299,6 +303,7 @@ run_decl(Binder *b, Solve *s, const Call *call, Mode mode)
     v = finish_result(e, &env, d, v, b->lifted, mode);
     e->act = back;
     e->may_draw = draws;
+    e->net_draws = before;
     e->depth--;
     return v;
 }
@@ -396,6 +401,7 @@ call_lambda(Elab *e, FnVal *fn, const Call *call, Mode mode)
     env.ret_mode = mode;
     env.let_mode = elab_arg_mode(mode);
     env.reports = NULL;
+    env.buffers = NULL;
     for (uint32_t i = 0; i < x->n_params; i++) {
         const Param *p = x->params[i];
         Value v = call->arg[i];
@@ -558,6 +564,8 @@ elab_call(Elab *e, const Env *env, const Expr *x, const Value *piped, Span piped
     const Dims *expect = e->expect;
 
     e->expect = NULL;
+    if (elab_is_buffer_call(env, x))
+        return elab_call_buffer(e, env, x);
     Value f = elab_eval(e, env, x->left, MODE_term);
     if (elab_is_poison(f)) {
         for (uint32_t i = 0; i < x->n_args; i++)

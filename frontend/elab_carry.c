@@ -21,11 +21,14 @@ typedef struct Names {
 static void
 add_target(Names *t, const Expr *x)
 {
-    while (x->kind == EXPR_INDEX || x->kind == EXPR_MEMBER)
+    const Binding *b = NULL;
+
+    while (!b && (x->kind == EXPR_INDEX || x->kind == EXPR_MEMBER)) {
+        b = elab_slot_target(t->env, x);
         x = x->left;
-    if (x->kind != EXPR_NAME)
-        return;
-    const Binding *b = elab_find_local(t->env, x->name);
+    }
+    if (!b && x->kind == EXPR_NAME)
+        b = elab_find_local(t->env, x->name);
     if (!b || !b->slot || b->act != t->env->act)
         return;
     for (size_t i = 0; i < t->n; i++)

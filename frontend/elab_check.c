@@ -85,7 +85,7 @@ check_initials(Elab *e)
     e->may_draw = true;
     for (size_t i = 0; i < e->n_params; i++) {
         ParamInfo *p = &e->param[i];
-        elab_initial(e, &p->env, p->stmt->init, p->stmt->value, p->type, p->stmt->span);
+        elab_initial(e, &p->env, p->init, p->value, p->type, p->span);
     }
     e->n_params = 0;
 }
@@ -129,7 +129,7 @@ check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
     e->stopped = e->gave_up = false;
     e->act = NULL;
     e->may_draw = d->kind == DECL_FN;
-    elab_bind_time(e, true);
+    elab_bind_time(e, TIME_step);
     if (d->kind == DECL_SAMPLER)
         try_sampler(e, fn);
     else

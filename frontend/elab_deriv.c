@@ -13,6 +13,7 @@ struct Derived {
     struct Derived *next;
     Type x;
     Mode mode;
+    bool training;
     uint32_t callee;
     struct {
         InputKind kind;
@@ -27,17 +28,20 @@ struct Derived {
 /* An operator applied to a function, ready to be called. */
 typedef struct Instance {
     uint32_t callee;
-    Ref *arg; /* in the frame of the caller */
+    const Frame *inner; /* NULL: made before */
+    Ref *arg;           /* in the frame of the caller */
     uint32_t n_args;
     Value result;
     Type leaf[MAX_LEAVES];
     uint32_t n_leaves;
+    uint32_t n_states; /* results behind them: what it makes of networks' states */
 } Instance;
 
 static void
 read_leaves(Elab *e, Instance *in)
 {
     in->n_leaves = function_results(e->module->function[in->callee], in->leaf, MAX_LEAVES);
+    in->n_leaves -= in->n_states;
 }
 
 /* ---- functions made before ---- */
@@ -63,7 +67,7 @@ static bool
 find_known(Elab *e, const FnVal *f, Type x, Mode mode, Ref r, Instance *in)
 {
     for (const Derived *d = f->derived; d; d = d->next)
-        if (type_eq(d->x, x) && d->mode == mode)
+        if (type_eq(d->x, x) && d->mode == mode && d->training == e->training)
             return use_known(e, d, r, in);
     return false;
 }
@@ -98,6 +102,7 @@ remember(Elab *e, FnVal *f, Type x, Mode mode, const Frame *inner, const Instanc
     d->n = (uint32_t)inner->n_captures;
     d->x = x;
     d->mode = mode;
+    d->training = e->training;
     d->callee = in->callee;
     d->result = in->result;
     d->next = f->derived;
@@ -113,11 +118,12 @@ function_name(Elab *e, const FnVal *f)
     return arena_printf(e->arena, "%s.%u", name, e->n_functions++);
 }
 
+/* Results, then the states of networks that were assigned within. */
 static bool
-yield_results(Elab *e, Value v, Span span)
+yield_results(Elab *e, Value v, Span span, uint32_t *ret_states)
 {
     Value leaf[MAX_LEAVES];
-    Ref r[MAX_LEAVES];
+    Ref r[2 * MAX_LEAVES];
     uint32_t n = 0;
 
     if (elab_is_poison(v))
@@ -134,7 +140,8 @@ yield_results(Elab *e, Value v, Span span)
         }
         r[i] = elab_ref_of(e, leaf[i], dtype_is_float(d) ? d : e->real);
     }
-    ir_yield(&e->frame->b, n, r);
+    *ret_states = elab_export_net_states(e, e->frame, r + n, MAX_LEAVES);
+    ir_yield(&e->frame->b, n + *ret_states, r);
     return true;
 }
 
@@ -143,7 +150,7 @@ make_instance(Elab *e, FnVal *f, const Call *call, Value x, Mode mode, Instance 
 {
     Frame *outer = e->frame, *inner = elab_frame_new(e, function_name(e, f), outer);
     Call inside = *call;
-    bool draws = e->may_draw;
+    bool draws = e->may_draw, steady = e->steady;
     uint32_t read = e->reads;
     Type t = elab_value_type(e, x);
 
@@ -151,16 +158,19 @@ make_instance(Elab *e, FnVal *f, const Call *call, Value x, Mode mode, Instance 
     memcpy(arg, call->arg, call->n * sizeof *arg);
     e->frame = inner;
     e->may_draw = false;
+    e->steady = true;
     e->reads = 0;
     inner->b.span = call->span;
     Ref p = ir_param(&inner->b, t);
     arg[0] = (Value){.kind = VAL_ref, .ref = p, .frame = inner};
     inside.arg = arg;
     Value v = elab_call_fn(e, f, &inside, mode);
-    bool ok = yield_results(e, v, call->span);
-    bool timeless = e->reads == 0;
+    bool ok = yield_results(e, v, call->span, &in->n_states);
+    bool alike = e->reads == 0 && e->steady;
+    in->inner = inner;
     e->frame = outer;
     e->may_draw = draws;
+    e->steady &= steady;
     if (e->reads < read)
         e->reads = read;
     if (!ok)
@@ -173,7 +183,7 @@ make_instance(Elab *e, FnVal *f, const Call *call, Value x, Mode mode, Instance 
     for (size_t i = 0; i < inner->n_captures; i++)
         in->arg[i + 1] = inner->capture[i].outer.ref;
     read_leaves(e, in);
-    if (f->once && call->n == 1 && call->n_named == 0 && timeless && !outer->outer)
+    if (f->once && call->n == 1 && call->n_named == 0 && alike && !outer->outer)
         remember(e, f, t, mode, inner, in);
     return true;
 }
@@ -197,16 +207,26 @@ gather_leaves(Elab *e, Ref node, uint32_t from, const Instance *in)
     return elab_unflatten(e, in->result, leaf, &k);
 }
 
+/* `extra`: one a result, of those that are no states, whose cotangents are 0. */
 static Ref
 call_operator(Elab *e, Op op, const Instance *in, const Ref *extra, uint32_t n)
 {
-    Ref *arg = arena_array(e->arena, Ref, in->n_args + n + 1);
+    Builder *b = &e->frame->b;
+    uint32_t zeros = op == OP_vjp ? in->n_states : 0;
+    Ref *arg = arena_array(e->arena, Ref, in->n_args + n + zeros + 1);
+    Type result[2 * MAX_LEAVES];
     const int64_t first = 0;
 
+    function_results(e->module->function[in->callee], result, 2 * MAX_LEAVES);
     memcpy(arg, in->arg, in->n_args * sizeof *arg);
     if (n)
         memcpy(arg + in->n_args, extra, n * sizeof *arg);
-    return ir_call(&e->frame->b, op, in->callee, in->n_args + n, arg, 1, &first);
+    for (uint32_t i = 0; i < zeros; i++)
+        arg[in->n_args + n + i] = ir_full(b, result[in->n_leaves + i], 0);
+    Ref node = ir_call(b, op, in->callee, in->n_args + n + zeros, arg, 1, &first);
+    if (in->n_states)
+        elab_import_net_states(e, in->inner, node, in->n_leaves);
+    return node;
 }
 
 /* In a term the value of a function is a term too. */
@@ -236,7 +256,8 @@ gradient(Elab *e, const FnVal *fn, const Instance *in, Mode mode, Span span)
         return POISON;
     Ref one = ir_number(&e->frame->b, (DType)in->leaf[0].dtype, 1);
     Ref node = call_operator(e, OP_vjp, in, &one, 1);
-    Value pair[2] = {narrow(e, get_leaf(e, node, 0), mode), get_leaf(e, node, 1)};
+    Value pair[2] = {narrow(e, get_leaf(e, node, 0), mode),
+                     get_leaf(e, node, 1 + in->n_states)};
     return both ? elab_value_tuple(e, 2, pair) : pair[1];
 }
 
@@ -245,6 +266,8 @@ laplacian(Elab *e, const Instance *in, Mode mode, Span span)
 {
     if (!one_real(e, in, span, "laplacian"))
         return POISON;
+    if (in->n_states)
+        return FAIL(e, unsupported, span, "the laplacian of a network that assigns its state");
     return narrow(e, get_leaf(e, call_operator(e, OP_laplacian, in, NULL, 0), 2), mode);
 }
 
@@ -255,7 +278,7 @@ forward_product(Elab *e, const Instance *in, Value x, Value v, Span span)
         return FAIL(e, elab_derive_vector, span, elab_value_text(e, x), elab_value_text(e, v));
     Ref tangent = elab_ref_of(e, v, (DType)elab_value_type(e, x).dtype);
     Ref node = call_operator(e, OP_jvp, in, &tangent, 1);
-    return gather_leaves(e, node, in->n_leaves, in);
+    return gather_leaves(e, node, in->n_leaves + in->n_states, in);
 }
 
 static Value
@@ -275,7 +298,7 @@ reverse_product(Elab *e, const Instance *in, Value w, Span span)
         r[i] = elab_ref_of(e, leaf[i], (DType)in->leaf[i].dtype);
     }
     Ref node = call_operator(e, OP_vjp, in, r, n);
-    return get_leaf(e, node, n);
+    return get_leaf(e, node, n + in->n_states);
 }
 
 static bool

@@ -48,193 +48,6 @@ elab_end_entry(Elab *e, uint32_t n, const Ref *r, const Output *output)
         b->function->input = arena_array(e->arena, Input, 1);
 }
 
-/* ---- names of the request ---- */
-
-static bool
-declares(const File *f, const char *name)
-{
-    for (uint32_t i = 0; i < f->n_decls; i++)
-        if (f->decl[i].name == name)
-            return true;
-    return false;
-}
-
-File *
-elab_declared_in(Elab *e, const char *name)
-{
-    if (e->main && declares(e->main, name))
-        return e->main;
-    for (uint32_t i = 0; e->main && i < e->main->n_imports; i++)
-        if (declares(e->main->import[i], name))
-            return e->main->import[i];
-    elab_load_all_std(e);
-    for (size_t i = 0; i < e->n_files; i++)
-        if (e->file[i]->std && declares(e->file[i], name))
-            return e->file[i];
-    return NULL;
-}
-
-static const Decl *
-decl_named(const File *f, const char *name)
-{
-    for (uint32_t i = 0; i < f->n_decls; i++)
-        if (f->decl[i].name == name)
-            return f->decl[i].decl;
-    return NULL;
-}
-
-static void
-no_such(Elab *e, const char *name, DeclKind kind)
-{
-    const char **names;
-    size_t n = 0, room = 0;
-
-    for (size_t i = 0; i < e->n_files; i++)
-        room += e->file[i]->n_decls;
-    names = arena_array(e->arena, const char *, room + 1);
-    for (size_t i = 0; i < e->n_files; i++)
-        for (uint32_t k = 0; k < e->file[i]->n_decls; k++)
-            if (e->file[i]->decl[k].decl->kind == kind)
-                names[n++] = e->file[i]->decl[k].name;
-    const char *near = near_miss(name, names, n);
-    Diag *d = complain(e, elab_no_decl, (Span){0}, ast_decl_word(kind), name);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
-}
-
-static FnVal *
-find_wanted(Elab *e, const char *name, DeclKind kind)
-{
-    const char *word = intern_str(e->request->names, name);
-    File *f = elab_declared_in(e, word);
-    const Decl *d = f ? decl_named(f, word) : NULL;
-
-    if (!d || d->kind != kind) {
-        no_such(e, name, kind);
-        return NULL;
-    }
-    return elab_fn_of_decl(e, f, d);
-}
-
-static FnVal *
-last_energy(Elab *e)
-{
-    const Decl *d = NULL;
-
-    for (uint32_t i = 0; e->main && i < e->main->n_decls; i++)
-        if (e->main->decl[i].decl->kind == DECL_ENERGY)
-            d = e->main->decl[i].decl;
-    if (d)
-        return elab_fn_of_decl(e, e->main, d);
-    complain(e, elab_no_energy, (Span){0});
-    return NULL;
-}
-
-/* ---- static parameters of the request ---- */
-
-static const Static *
-find_static(const Decl *d, const char *name)
-{
-    for (uint32_t i = 0; d && i < d->n_statics; i++)
-        if (strcmp(d->statics[i]->name, name) == 0)
-            return d->statics[i];
-    return NULL;
-}
-
-static Value
-shape_of(Elab *e, Value v)
-{
-    Value r = {.kind = VAL_shape}, *item = v.kind == VAL_tuple ? v.item : &v;
-    Dims *d = arena_new(e->arena, Dims);
-    uint32_t n = v.kind == VAL_tuple ? v.n : 1;
-
-    for (uint32_t i = 0; i < n; i++) {
-        if (item[i].kind != VAL_int || item[i].i < 1 || item[i].i > INT32_MAX || n > MAX_RANK)
-            return v;
-        d->dim[d->rank++] = (uint32_t)item[i].i;
-    }
-    r.dims = d;
-    return r;
-}
-
-/* The function with those of the request's static parameters that it has. */
-static FnVal *
-give_statics(Elab *e, FnVal *fn, const Expr *const *x)
-{
-    const ElabRequest *rq = e->request;
-    FnVal *with = arena_new(e->arena, FnVal);
-    Env env = elab_file_env(elab_options_file(e));
-
-    *with = *fn;
-    with->statics = arena_array(e->arena, Named, rq->n_statics + 1);
-    with->derived = NULL;
-    for (size_t i = 0; i < rq->n_statics; i++) {
-        const Static *st = find_static(fn->decl, rq->statics[i].name);
-        if (!st || !x[i])
-            continue;
-        Value v = elab_eval(e, &env, x[i], MODE_term);
-        if (elab_is_poison(v))
-            continue;
-        with->statics[with->n_statics++] = (Named){
-            .name = st->name, .span = x[i]->span, .value = st->pack ? shape_of(e, v) : v};
-    }
-    return with;
-}
-
-static const Expr *const *
-parse_statics(Elab *e)
-{
-    const ElabRequest *rq = e->request;
-    const Expr **x = arena_array(e->arena, const Expr *, rq->n_statics + 1);
-
-    for (size_t i = 0; i < rq->n_statics; i++)
-        x[i] = elab_parse_setting(e, &rq->statics[i], "-S ");
-    return x;
-}
-
-static void
-check_statics(Elab *e, const FnVal *energy, const FnVal *sampler, const Expr *const *x)
-{
-    const ElabRequest *rq = e->request;
-
-    for (size_t i = 0; i < rq->n_statics; i++)
-        if (x[i] && !find_static(energy->decl, rq->statics[i].name) &&
-            !(sampler && find_static(sampler->decl, rq->statics[i].name)))
-            complain(e, elab_no_static, x[i]->span, energy->decl->name, rq->statics[i].name);
-}
-
-/* "using.step_size" is said of `using`; what that has is known later. */
-static bool
-names_param(const char *setting, const char *param)
-{
-    size_t n = strcspn(setting, ".");
-
-    return strlen(param) == n && strncmp(setting, param, n) == 0;
-}
-
-/* Options that name no hyperparameter. */
-static void
-check_settings(Elab *e, const Decl *d, const ProgramSetting *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const char **names = arena_array(e->arena, const char *, d->n_params + 1);
-        size_t n_names = 0;
-        bool found = false;
-        for (uint32_t k = 0; k < d->n_params; k++) {
-            if (!d->params[k]->value)
-                continue;
-            names[n_names++] = d->params[k]->name;
-            found |= names_param(s[i].name, d->params[k]->name);
-        }
-        if (found)
-            continue;
-        Diag *diag = complain(e, elab_no_hyper, (Span){0}, d->name, s[i].name);
-        const char *near = near_miss(s[i].name, names, n_names);
-        if (near)
-            diag_help(e->diags, diag, "did you mean '%s'?", near);
-    }
-}
-
 /* ---- the state ---- */
 
 bool
@@ -249,6 +62,25 @@ elab_bind_statics(Elab *e, FnVal *fn, Env *env)
     Solve s;
 
     elab_solve_begin(e, &s, fn, fn->decl->name_span);
+    elab_solve_end(e, &s, env);
+}
+
+/* A training program's data say what is open in the shape of the state. */
+static void
+bind_state_statics(Elab *e, FnVal *energy, const Param *x, Env *env)
+{
+    const ProgramShape *data = elab_given_shape(e, "x");
+    Solve s;
+    Dims d;
+
+    elab_solve_begin(e, &s, energy, energy->decl->name_span);
+    if (e->request->loss && !e->request->dataset && data) {
+        d.rank = data->type.rank;
+        memcpy(d.dim, data->type.dim, sizeof d.dim);
+        elab_solve_match(
+            e, &s, x->type, d, x->span,
+            arena_printf(e->arena, " by the data, which is %s", elab_type_text(e, data->type)));
+    }
     elab_solve_end(e, &s, env);
 }
 
@@ -277,7 +109,7 @@ find_state(Elab *e, FnVal *energy, Type *ret)
         complain(e, unsupported, x->type->range->span, "a constrained variable");
         return false;
     }
-    elab_bind_statics(e, energy, &env);
+    bind_state_statics(e, energy, x, &env);
     e->program->x_name = x->name;
     if (!elab_type_of(e, &env, x->type, ret))
         return false;
@@ -298,7 +130,7 @@ build_eval(Elab *e, FnVal *energy, Type x)
     e->frame = elab_frame_new(e, "eval", NULL);
     e->may_draw = false;
     e->act = NULL;
-    elab_bind_time(e, false);
+    elab_bind_time(e, TIME_zero);
     Value at = elab_entry_input(e, INPUT_x, "x", x, VARY_chain);
     f->kind = FN_derived;
     f->deriv = DERIV_value_and_grad;
@@ -322,8 +154,7 @@ build_params(Elab *e)
     e->may_draw = true;
     for (size_t i = 0; i < e->n_params; i++) {
         ParamInfo *p = &e->param[i];
-        Value v =
-            elab_initial(e, &p->env, p->stmt->init, p->stmt->value, p->type, p->stmt->span);
+        Value v = elab_initial(e, &p->env, p->init, p->value, p->type, p->span);
         if (elab_is_poison(v))
             return;
         r[i] = elab_ref_of(e, v, (DType)p->type.dtype);
@@ -345,30 +176,98 @@ describe(Elab *e, Program *p)
     p->n_param = e->n_params;
     p->param = arena_array(e->arena, ProgramParam, e->n_params + 1);
     for (size_t i = 0; i < e->n_params; i++)
-        p->param[i] = (ProgramParam){e->param[i].name, e->param[i].type};
+        p->param[i] = (ProgramParam){e->param[i].name, e->param[i].type, e->param[i].state};
 }
 
 static bool
-build_all(Elab *e, FnVal *energy, FnVal *sampler)
+is_fine(const Elab *e)
+{
+    return e->diags->errors == 0 && !e->stopped;
+}
+
+static void
+build_transitions(Elab *e, const Roles *r, Program *p)
+{
+    p->sampler = r->sampler->decl->name;
+    p->sampler_doc = r->sampler->decl->doc;
+    p->has_start = p->has_step = elab_build_sampler(e, r->energy, r->sampler, p->x);
+}
+
+static bool
+build_all(Elab *e, const Roles *r)
 {
     Program *p = e->program;
 
-    p->energy = energy->decl->name;
-    p->energy_doc = energy->decl->doc;
-    if (!find_state(e, energy, &p->x))
+    if (!r->energy)
+        return elab_build_dataset(e, r->dataset);
+    p->energy = r->energy->decl->name;
+    p->energy_doc = r->energy->decl->doc;
+    if (!find_state(e, r->energy, &p->x))
         return false;
-    if (sampler) {
-        p->sampler = sampler->decl->name;
-        p->sampler_doc = sampler->decl->doc;
-        p->has_start = p->has_step = elab_build_sampler(e, energy, sampler, p->x);
-    }
-    if (e->diags->errors == 0 && !e->stopped)
-        build_eval(e, energy, p->x);
-    if (e->diags->errors == 0 && !e->stopped && e->n_params)
-        build_params(e);
+    if (r->sampler && !r->loss)
+        build_transitions(e, r, p);
+    if (is_fine(e))
+        build_eval(e, r->energy, p->x);
     p->has_eval = true;
+    if (r->loss && is_fine(e))
+        p->has_train = elab_build_training(e, r, p->x);
     p->has_params = e->n_params > 0;
-    return e->diags->errors == 0 && !e->stopped;
+    if (is_fine(e) && e->n_params)
+        build_params(e);
+    return is_fine(e);
+}
+
+/* ---- the request ---- */
+
+typedef struct Wanted {
+    const char *text;
+    DeclKind kind;
+    HyperOwner owner;
+    bool wanted;
+    FnVal **fn;
+} Wanted;
+
+enum { N_WANTED = 5 };
+
+static void
+list_wanted(const ElabRequest *rq, Roles *r, Wanted *ret)
+{
+    const char *optimizer = rq->optimizer ? rq->optimizer : "adam";
+    bool data_alone = rq->dataset && !rq->loss && !rq->energy && !rq->sampler;
+    const Wanted w[N_WANTED] = {
+        {rq->energy, DECL_ENERGY, HYPER_energy, !data_alone, &r->energy},
+        {rq->sampler, DECL_SAMPLER, HYPER_sampler, rq->sampler != NULL, &r->sampler},
+        {rq->loss, DECL_LOSS, HYPER_loss, rq->loss != NULL, &r->loss},
+        {optimizer, DECL_OPTIMIZER, HYPER_optimizer, rq->loss != NULL, &r->optimizer},
+        {rq->dataset, DECL_DATASET, HYPER_dataset, rq->dataset != NULL, &r->dataset},
+    };
+
+    memcpy(ret, w, sizeof w);
+}
+
+/* Finds what the request names, and says what it says of it in vain. */
+static bool
+find_roles(Elab *e, Wanted *w)
+{
+    FnVal *found[N_WANTED];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < N_WANTED; i++) {
+        if (!w[i].wanted)
+            continue;
+        found[n] = *w[i].fn = elab_find_wanted(e, w[i].text, w[i].kind, w[i].owner);
+        if (!found[n++])
+            return false;
+    }
+    const Expr *const *statics = elab_parse_statics(e);
+    elab_check_statics(e, found, n, statics);
+    for (unsigned i = 0; i < N_WANTED; i++)
+        if (w[i].wanted)
+            elab_check_settings(e, (*w[i].fn)->decl, w[i].owner);
+    for (unsigned i = 0; i < N_WANTED && e->diags->errors == 0; i++)
+        if (w[i].wanted)
+            *w[i].fn = elab_give_statics(e, *w[i].fn, w[i].owner, statics);
+    return e->diags->errors == 0;
 }
 
 bool
@@ -376,29 +275,22 @@ elaborate(const ElabRequest *request, Program *ret)
 {
     *ret = (Program){0};
     Elab *e = elab_new(request, ret);
+    Roles r = {0};
+    Wanted w[N_WANTED];
 
     if (!elab_load_files(e))
         return false;
     e->frame = elab_frame_new(e, "@scratch", NULL);
     e->module->n = 0;
-    FnVal *energy =
-        request->energy ? find_wanted(e, request->energy, DECL_ENERGY) : last_energy(e);
-    FnVal *sampler = request->sampler ? find_wanted(e, request->sampler, DECL_SAMPLER) : NULL;
-    if (!energy || (request->sampler && !sampler))
+    elab_take_settings(e);
+    list_wanted(request, &r, w);
+    if (!find_roles(e, w))
         return false;
-    const Expr *const *statics = parse_statics(e);
-    check_statics(e, energy, sampler, statics);
-    check_settings(e, energy->decl, request->energy_hyper, request->n_energy_hyper);
-    if (sampler)
-        check_settings(e, sampler->decl, request->sampler_hyper, request->n_sampler_hyper);
-    if (e->diags->errors)
-        return false;
-    energy = give_statics(e, energy, statics);
-    energy->entry = energy->once = true;
-    energy->path = "";
-    if (sampler)
-        sampler = give_statics(e, sampler, statics);
-    bool ok = build_all(e, energy, sampler) && elab_check_nested(e);
+    if (r.energy) {
+        r.energy->entry = r.energy->once = true;
+        r.energy->path = "";
+    }
+    bool ok = build_all(e, &r) && elab_check_nested(e);
     ret->module = e->module;
     describe(e, ret);
     return ok;

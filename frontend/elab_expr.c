@@ -167,6 +167,8 @@ eval_member(Elab *e, const Env *env, const Expr *x)
         return POISON;
     if (elab_is_number(v) && x->name == e->word.transpose)
         return transpose_last(e, v, x->span);
+    if (v.kind == VAL_buffer || v.kind == VAL_slot)
+        return elab_buffer_member(e, env, v, x);
     if (v.kind == VAL_chain)
         return elab_chain_member(e, env, v.chain, x);
     if (v.kind == VAL_fn && v.fn->kind == FN_opaque)

@@ -219,8 +219,8 @@ elab_file_env(File *file)
 
 /* ---- data ---- */
 
-static const ProgramShape *
-given_shape(const Elab *e, const char *name)
+const ProgramShape *
+elab_given_shape(const Elab *e, const char *name)
 {
     for (size_t i = 0; i < e->request->n_data; i++)
         if (strcmp(e->request->data[i].name, name) == 0)
@@ -240,7 +240,7 @@ dim_slot(File *f, const char *name)
 static void
 size_data(Elab *e, File *f, const Decl *d)
 {
-    const ProgramShape *shape = given_shape(e, d->name);
+    const ProgramShape *shape = elab_given_shape(e, d->name);
     const AstType *t = d->type;
 
     for (uint32_t i = 0; i < t->n_dims; i++) {
@@ -299,7 +299,7 @@ complain_of_rank(Elab *e, const Decl *d, const ProgramShape *shape)
 static Value
 dim_value(Elab *e, File *f, const Decl *d, const char *name)
 {
-    const ProgramShape *shape = given_shape(e, d->name);
+    const ProgramShape *shape = elab_given_shape(e, d->name);
 
     size_file(e, f);
     int64_t *size = dim_slot(f, name);
@@ -315,7 +315,7 @@ dim_value(Elab *e, File *f, const Decl *d, const char *name)
 bool
 elab_data_type(Elab *e, File *f, const Decl *d, Type *ret)
 {
-    const ProgramShape *shape = given_shape(e, d->name);
+    const ProgramShape *shape = elab_given_shape(e, d->name);
     Env env = elab_file_env(f);
 
     size_file(e, f);
@@ -579,7 +579,8 @@ elab_lookup(Elab *e, const Env *env, const char *name, Span span)
         return elab_value_real(INFINITY);
     if (name == e->word.pi)
         return elab_value_real(3.14159265358979323846);
-    return unknown_name(e, env, name, span);
+    Value v = elab_training_name(e, name, span);
+    return v.kind != VAL_none ? v : unknown_name(e, env, name, span);
 }
 
 void

@@ -23,6 +23,8 @@ elab_frame_new(Elab *e, const char *name, Frame *outer)
     f->outer = outer;
     f->b = builder_at(e->module, function_new(e->module, name));
     f->nest = &f->base;
+    if (!outer)
+        e->n_net_places = 0;
     return f;
 }
 
@@ -151,12 +153,15 @@ elab_nest_leave(Elab *e)
 /* Turns of a loop whose trip count only the run knows, where another loop is around it. */
 enum { UNKNOWN_EXTENT = 1 << 16 };
 
-/* The linear index of the loops around, row-major. */
+/* The linear index of the loops from `nest` out to `end`, row-major. */
 static Ref
-iteration_of(Elab *e, const Nest *nest)
+iteration_of(Elab *e, const Nest *nest, const Nest *end)
 {
     Builder *b = &e->frame->b;
-    Ref at = nest->outer ? iteration_of(e, nest->outer) : ir_number(b, DT_i32, 0);
+
+    if (!nest || nest == end)
+        return ir_number(b, DT_i32, 0);
+    Ref at = iteration_of(e, nest->outer, end);
 
     for (unsigned i = 0; i < nest->rank; i++) {
         uint32_t extent = nest->extent[i] ? nest->extent[i] : UNKNOWN_EXTENT;
@@ -185,6 +190,72 @@ words_of(Distribution dist, Type t, uint32_t *align)
 
 enum { MAX_REGIONS = 4096, MAX_DRAWN = 1 << 28 };
 
+static bool
+next_region(Elab *e, uint16_t *ret)
+{
+    Frame *f = entry_frame(e->frame);
+
+    if (f->n_draw_regions >= MAX_REGIONS) {
+        complain(e, elab_too_many_draws, e->frame->b.span);
+        return false;
+    }
+    *ret = (uint16_t)f->n_draw_regions++;
+    return true;
+}
+
+/* ---- draws of networks ---- */
+
+NetDraws
+elab_enter_network(Elab *e, const char *path)
+{
+    NetDraws before = e->net_draws;
+
+    e->net_draws = (NetDraws){.path = path, .around = e->frame->nest};
+    return before;
+}
+
+static bool
+is_place(const NetPlace *p, const NetDraws *at, Distribution dist, Type type)
+{
+    return p->number == at->n && p->dist == dist && strcmp(p->path, at->path) == 0 &&
+           type_eq(p->type, type);
+}
+
+static bool
+place_region(Elab *e, Distribution dist, Type type, uint16_t *ret)
+{
+    const NetDraws *at = &e->net_draws;
+
+    for (size_t i = 0; i < e->n_net_places; i++)
+        if (is_place(&e->net_place[i], at, dist, type)) {
+            *ret = e->net_place[i].region;
+            return true;
+        }
+    if (!next_region(e, ret))
+        return false;
+    e->net_place = arena_grow(e->arena, e->net_place, e->n_net_places, &e->cap_net_places,
+                              e->n_net_places + 1, sizeof *e->net_place);
+    e->net_place[e->n_net_places++] = (NetPlace){at->path, at->n, (uint8_t)dist, type, *ret};
+    return true;
+}
+
+static Value
+draw_in_network(Elab *e, Distribution dist, Type type)
+{
+    DrawAttr attr = {.dist = (uint8_t)dist};
+    uint32_t align;
+
+    if (!place_region(e, dist, type, &attr.region))
+        return POISON;
+    attr.blocks = (words_of(dist, type, &align) + 3) / 4;
+    Ref at = iteration_of(e, e->frame->nest, e->net_draws.around);
+    e->net_draws.n++;
+    e->effects++;
+    return elab_value_ref(e, ir_draw(&e->frame->b, type, attr, at));
+}
+
+/* ---- other draws ---- */
+
 Value
 elab_draw_value(Elab *e, Distribution dist, Type type)
 {
@@ -194,17 +265,17 @@ elab_draw_value(Elab *e, Distribution dist, Type type)
 
     if (type_size(type) > MAX_DRAWN / 2 || nest->words > MAX_DRAWN)
         return FAIL(e, elab_too_many_draws, f->b.span);
+    if (e->net_draws.path)
+        return draw_in_network(e, dist, type);
+    e->effects++;
     n = words_of(dist, type, &align);
-    if (!nest->draws) {
-        nest->draws = true;
-        nest->region = (uint16_t)f->n_draw_regions++;
-    }
-    if (f->n_draw_regions > MAX_REGIONS)
-        return FAIL(e, elab_too_many_draws, f->b.span);
+    if (!nest->draws && !next_region(e, &nest->region))
+        return POISON;
+    nest->draws = true;
     nest->words = (nest->words + align - 1) / align * align;
     DrawAttr attr = {.dist = (uint8_t)dist, .shared = f->shared_draws, .region = nest->region};
     attr.word = nest->words;
-    Ref r = ir_draw(&f->b, type, attr, iteration_of(e, nest));
+    Ref r = ir_draw(&f->b, type, attr, iteration_of(e, nest, NULL));
     nest->words += n;
     nest->node =
         arena_grow(e->arena, nest->node, nest->n, &nest->cap, nest->n + 1, sizeof *nest->node);

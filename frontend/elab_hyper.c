@@ -19,25 +19,21 @@ is_numeric(const Elab *e, const AstType *t)
 }
 
 static const ProgramSetting *
-settings_of(const Elab *e, HyperOwner owner, size_t *ret_n)
-{
-    const ElabRequest *rq = e->request;
-
-    *ret_n = owner == HYPER_energy ? rq->n_energy_hyper : rq->n_sampler_hyper;
-    return owner == HYPER_energy ? rq->energy_hyper : rq->sampler_hyper;
-}
-
-static const ProgramSetting *
 find_setting(const Elab *e, HyperOwner owner, const char *name)
 {
-    size_t n;
-    const ProgramSetting *s = settings_of(e, owner, &n);
+    const Settings *set = &e->settings[owner];
 
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(s[i].name, name) == 0)
-            return &s[i];
+    for (size_t i = 0; i < set->n; i++)
+        if (strcmp(set->setting[i].name, name) == 0)
+            return &set->setting[i];
     return NULL;
 }
+
+/* What the names of inputs begin with; a sampler's are bare. */
+static const char *const input_prefix[HYPER_OWNERS] = {
+    [HYPER_energy] = "energy.",       [HYPER_sampler] = "",         [HYPER_loss] = "loss.",
+    [HYPER_optimizer] = "optimizer.", [HYPER_dataset] = "dataset.",
+};
 
 const Expr *
 elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix)
@@ -78,7 +74,7 @@ register_hyper(Elab *e, const Env *env, const Asked *a)
     const Param *p = a->param;
     ProgramHyper h = {.name = a->name, .owner = a->of.owner, .doc = p->doc};
 
-    h.input = h.owner == HYPER_energy ? arena_printf(e->arena, "energy.%s", h.name) : h.name;
+    h.input = arena_printf(e->arena, "%s%s", input_prefix[h.owner], h.name);
     h.is_int = p->type->name == e->word.int_;
     h.text = a->value ? elab_expr_text(e, a->value->span) : "";
     elab_range_of(e, env, p->type->range, &h.low, &h.high, &h.low_open, &h.high_open);
@@ -216,6 +212,16 @@ elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const
     return hyper_value(e, &written, &a, d, ret_span);
 }
 
+void
+elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p)
+{
+    Value v = elab_hyper_value(e, env, owner, d, p);
+
+    v = elab_coerce(e, env, v, p->type, elab_hyper_span(e, env, owner, p),
+                    arena_printf(e->arena, "'%s' of '%s'", p->name, d->name));
+    elab_bind(e, env, p->name, v, p->name_span);
+}
+
 static void
 no_nested(Elab *e, HyperOwner owner, const char *name)
 {
@@ -237,10 +243,9 @@ elab_check_nested(Elab *e)
 {
     bool ok = true;
 
-    for (HyperOwner owner = HYPER_energy; owner <= HYPER_sampler; owner++) {
-        size_t n;
-        const ProgramSetting *s = settings_of(e, owner, &n);
-        for (size_t i = 0; i < n; i++) {
+    for (HyperOwner owner = HYPER_energy; owner < HYPER_OWNERS; owner++) {
+        const ProgramSetting *s = e->settings[owner].setting;
+        for (size_t i = 0; i < e->settings[owner].n; i++) {
             bool found = strchr(s[i].name, '.') == NULL;
             for (size_t k = 0; k < e->n_hypers; k++)
                 found |= e->hyper[k].owner == owner && strcmp(e->hyper[k].name, s[i].name) == 0;
@@ -256,6 +261,9 @@ static Value
 given_value(Elab *e, const Env *env, const Param *p)
 {
     ProgramData d = {.name = p->name, .doc = p->doc};
+
+    if (e->point)
+        return elab_column(e, env, p);
 
     if (!elab_type_of(e, env, p->type, &d.type))
         return POISON;
@@ -320,15 +328,16 @@ now_input(Elab *e, InputKind kind, const char *name)
 }
 
 void
-elab_bind_time(Elab *e, bool step)
+elab_bind_time(Elab *e, TimeKind kind)
 {
     Value t = elab_value_int(0), n = t, w = t;
 
-    if (step) {
+    if (kind != TIME_zero) {
         t = now_input(e, INPUT_step, e->word.t);
         n = now_input(e, INPUT_n_steps, e->word.n_steps);
-        w = now_input(e, INPUT_n_warmup, e->word.n_warmup);
     }
+    if (kind == TIME_step)
+        w = now_input(e, INPUT_n_warmup, e->word.n_warmup);
     e->clock = 1;
     e->time = elab_time(e, t, n, w);
 }

@@ -20,8 +20,8 @@ elab_is_machine(const FnVal *fn)
            (fn->decl->kind == DECL_SAMPLER || fn->decl->kind == DECL_OPTIMIZER);
 }
 
-static bool
-is_energy_param(const Param *p)
+bool
+elab_is_energy_param(const Param *p)
 {
     const AstType *t = p->type;
     return t->kind == TYPE_ENERGY || (t->kind == TYPE_ANY && t->bare == DECL_ENERGY) ||
@@ -39,7 +39,7 @@ check_params(Elab *e, Moves *m)
         const Param *p = d->params[i];
         if (!m->moved && elab_is_state_param(p))
             m->moved = p;
-        else if (!other && (sampler ? is_energy_param(p) : elab_is_state_param(p)))
+        else if (!other && (sampler ? elab_is_energy_param(p) : elab_is_state_param(p)))
             other = true;
         else if (!p->value) {
             m->moved = NULL;
@@ -119,6 +119,7 @@ typedef struct Open {
     const Activation *back_act;
     const Binding *back_time;
     uint32_t back_slots;
+    bool back_training;
 } Open;
 
 static const Named *
@@ -271,7 +272,10 @@ open_text(Open *o, Value x, Value t)
     o->env.act = elab_enter_text(e, o->m->decl, back, o->m->decl->name_span);
     o->env.let_mode = o->env.ret_mode = MODE_step;
     o->env.reports = NULL;
+    o->env.buffers = NULL;
     o->env.path = NULL;
+    o->back_training = e->training;
+    e->training = false;
     o->slot = arena_array(e->arena, const Binding *, count_kept(o->m->decl) + 1);
     solve_statics(o);
     e->owner_slots = o->m->owned ? e->next_slot : 0;
@@ -285,6 +289,7 @@ close_text(Open *o)
     Elab *e = o->e;
 
     e->act = o->back_act;
+    e->training = o->back_training;
     e->time = o->back_time;
     e->owner_slots = o->back_slots;
     e->depth--;

@@ -185,7 +185,7 @@ elab_check_names(Elab *e, File *file, const Decl *d)
     bool recipe = d->kind == DECL_TRAIN || d->kind == DECL_SAMPLE;
     Env env = elab_file_env(recipe ? elab_options_file(e) : file);
 
-    elab_bind_time(e, false);
+    elab_bind_time(e, TIME_zero);
     env.local = e->time;
     declare(e, &env, e->word.batch_size, d->span);
     declare(e, &env, e->word.batch_index, d->span);

@@ -21,31 +21,45 @@ dotted(Elab *e, const char *path, const char *name)
     return path[0] ? arena_printf(e->arena, "%s.%s", path, name) : name;
 }
 
-Value
-elab_bind_param(Elab *e, Env *env, const Stmt *s)
+const ParamInfo *
+elab_register_param(Elab *e, const ParamInfo *p, const char *own, const AstType *type)
 {
+    const char *name = dotted(e, p->env.path, own);
+    ParamInfo *known = find_param(e, name);
     Type t;
 
-    if (!env->path)
-        return FAIL(e, elab_place, s->span, "param", "a network or an energy");
-    if (!elab_type_of(e, env, s->type, &t))
-        return POISON;
-    if (!dtype_is_float((DType)t.dtype))
-        return FAIL(e, elab_param_type, s->type->span, elab_type_text(e, t));
-    const char *name = dotted(e, env->path, s->name);
-    ParamInfo *known = find_param(e, name);
+    if (!elab_type_of(e, &p->env, type, &t))
+        return NULL;
+    if (!dtype_is_float((DType)t.dtype)) {
+        complain(e, elab_param_type, type->span, elab_type_text(e, t));
+        return NULL;
+    }
     if (known && !type_eq(known->type, t)) {
-        Diag *d = complain(e, elab_param_clash, s->span, name, elab_type_text(e, known->type),
+        Diag *d = complain(e, elab_param_clash, p->span, name, elab_type_text(e, known->type),
                            elab_type_text(e, t));
         diag_help(e->diags, d, "a second one is a second layer: layer a = ..., layer b = ...");
-        return POISON;
+        return NULL;
     }
     if (!known) {
         e->param = arena_grow(e->arena, e->param, e->n_params, &e->cap_params, e->n_params + 1,
                               sizeof *e->param);
-        e->param[e->n_params++] = (ParamInfo){name, t, s, *env};
+        e->param[e->n_params] = *p;
+        e->param[e->n_params].name = name;
+        e->param[e->n_params++].type = t;
+        known = &e->param[e->n_params - 1];
     }
-    return elab_entry_input(e, INPUT_param, name, t, VARY_uniform);
+    return known;
+}
+
+Value
+elab_bind_param(Elab *e, Env *env, const Stmt *s)
+{
+    const ParamInfo own = {.init = s->init, .value = s->value, .span = s->span, .env = *env};
+
+    if (!env->path)
+        return FAIL(e, elab_place, s->span, "param", "a network, an energy or a loss");
+    const ParamInfo *p = elab_register_param(e, &own, s->name, s->type);
+    return p ? elab_entry_input(e, INPUT_param, p->name, p->type, VARY_uniform) : POISON;
 }
 
 static Value
@@ -132,9 +146,9 @@ bind_members(Elab *e, Env *env, const Body *body)
     for (uint32_t i = 0; i < body->n_stmts; i++) {
         const Stmt *s = body->stmts[i];
         if (s->kind == STMT_PARAM || s->kind == STMT_LAYER || s->kind == STMT_CONST ||
-            s->kind == STMT_DECL)
+            s->kind == STMT_DECL || s->kind == STMT_STATE)
             elab_run_stmts(e, env, &body->stmts[i], 1);
-        for (uint32_t k = 0; k < s->n_patterns; k++)
+        for (uint32_t k = 0; s->kind != STMT_STATE && k < s->n_patterns; k++)
             bind_unknown(e, env, s->patterns[k]);
     }
 }
@@ -170,6 +184,7 @@ elab_network_member(Elab *e, FnVal *fn, const Expr *x)
     env.act = elab_enter_text(e, fn->decl, back, x->span);
     env.path = fn->path ? fn->path : fn->decl->name;
     env.reports = NULL;
+    env.buffers = NULL;
     env.ret_mode = env.let_mode = MODE_term;
     elab_bind_statics(e, fn, &env);
     bind_known_arguments(e, &env, fn);

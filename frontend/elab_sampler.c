@@ -92,7 +92,7 @@ build_start(Chains *b)
 
     e->frame = elab_frame_new(e, "start", NULL);
     e->may_draw = true;
-    elab_bind_time(e, false);
+    elab_bind_time(e, TIME_zero);
     Value x = start_x(b);
     if (elab_is_poison(x) || !elab_fit(e, &x, b->x))
         return;
@@ -118,7 +118,7 @@ build_step(Chains *b)
     for (uint32_t i = 1; i < n; i++)
         leaf[i] =
             elab_entry_input(e, INPUT_state, name[i], elab_value_type(e, leaf[i]), VARY_chain);
-    elab_bind_time(e, true);
+    elab_bind_time(e, TIME_step);
     Value was = elab_chain_with(e, b->start, leaf);
     Value c = elab_moves_step(e, was.chain, NULL, 0, NULL);
     if (c.kind == VAL_chain)

@@ -142,15 +142,17 @@ run_let(Elab *e, Env *env, const Stmt *s)
     Value *v = arena_array(e->arena, Value, s->n_patterns);
 
     const Env before = *env;
+    const uint64_t effects = e->effects;
     bool each = s->n_values == s->n_patterns;
     uint32_t read = e->reads;
     e->reads = 0;
     elab_values(e, env, s, s->n_patterns, v);
+    const bool again = each && s->kind == STMT_LET && e->effects == effects;
     e->binds = e->reads;
     for (uint32_t i = 0; i < s->n_patterns; i++) {
         Span span = each ? s->values[i]->span : s->span;
         bind_pattern(e, env, s->patterns[i], v[i], s->kind == STMT_VAR, span);
-        if (each && s->kind == STMT_LET && may_be_wide(e, env, s->patterns[i], v[i]))
+        if (again && may_be_wide(e, env, s->patterns[i], v[i]))
             remember_wide(e, env, &before, s->values[i]);
     }
     e->binds = 0;
@@ -162,8 +164,14 @@ run_let(Elab *e, Env *env, const Stmt *s)
 const Binding *
 elab_target_slot(Elab *e, const Env *env, const Expr *x)
 {
-    const Binding *b = elab_find_local(env, x->name);
+    const Binding *b = elab_slot_target(env, x);
 
+    if (!b && x->kind == EXPR_NAME)
+        b = elab_find_local(env, x->name);
+    else if (!b) {
+        complain(e, unsupported, x->span, "assigning to this member");
+        return NULL;
+    }
     if (!b || b->slot == 0 || b->act != env->act) {
         File *f;
         if (!b && !elab_find_decl(env->file, x->name, &f)) {
@@ -234,7 +242,7 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
     RegionId region = e->frame->b.region;
     bool owned;
 
-    if (base->kind != EXPR_NAME) {
+    if (base->kind != EXPR_NAME && base->kind != EXPR_MEMBER) {
         complain(e, unsupported, x->span, "assigning here");
         return;
     }
@@ -253,6 +261,8 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
     Value r = elab_assign_index(e, env, b->value, b->owned_region == region + 1, n, index, v,
                                 x->span, &owned);
     elab_push_slot(e, env, b, r, owned ? region + 1 : 0);
+    if (b->state)
+        elab_assign_net_state(e, b->state, r, x->span);
 }
 
 /* c.x = v moves a chain. */
@@ -270,7 +280,7 @@ assign_member(Elab *e, Env *env, const Expr *x, Value v)
 static void
 assign(Elab *e, Env *env, const Expr *x, Value v, Span span)
 {
-    if (x->kind == EXPR_MEMBER) {
+    if (x->kind == EXPR_MEMBER && !elab_slot_target(env, x)) {
         assign_member(e, env, x, v);
         return;
     }
@@ -279,8 +289,12 @@ assign(Elab *e, Env *env, const Expr *x, Value v, Span span)
         return;
     }
     const Binding *b = elab_target_slot(e, env, x);
-    if (b)
-        elab_push_slot(e, env, b, assignable(e, b->value, v, span), 0);
+    if (!b)
+        return;
+    v = assignable(e, b->value, v, span);
+    elab_push_slot(e, env, b, v, 0);
+    if (b->state)
+        elab_assign_net_state(e, b->state, v, span);
 }
 
 static void
@@ -432,7 +446,8 @@ run_report(Elab *e, Env *env, const Stmt *s)
     Value v = elab_eval(e, env, s->value, env->let_mode);
 
     if (!r) {
-        complain(e, elab_place, s->span, "report", "a sampler's step");
+        complain(e, elab_place, s->span, "report",
+                 "a sampler's step, a loss or an optimizer's step");
         return;
     }
     if (e->frame->b.region != r->region) {
@@ -485,13 +500,13 @@ misplaced(Elab *e, const Stmt *s)
 {
     switch (s->kind) {
     case STMT_STATE:
-        complain(e, elab_place, s->span, "state", "a sampler, before its step");
+        complain(e, elab_place, s->span, "state",
+                 "a sampler or an optimizer, before its step, or a network");
         break;
     case STMT_CACHE:
         complain(e, elab_place, s->span, "cache", "a sampler, before its step");
         break;
-    case STMT_STEP: complain(e, elab_place, s->span, "step", "a sampler, once"); break;
-    default: complain(e, unsupported, s->span, "a buffer");
+    default: complain(e, elab_place, s->span, "step", "a sampler, once");
     }
 }
 
@@ -512,6 +527,13 @@ run_stmt(Elab *e, Env *env, const Stmt *s)
         elab_bind(e, env, s->name, elab_bind_param(e, env, s), s->name_span);
         break;
     case STMT_LAYER: elab_bind_layer(e, env, s); break;
+    case STMT_BUFFER: elab_bind_buffer(e, env, s); break;
+    case STMT_STATE:
+        if (env->path && !env->reports)
+            elab_bind_net_state(e, env, s);
+        else
+            misplaced(e, s);
+        break;
     case STMT_DECL: run_local_fn(e, env, s); break;
     case STMT_CALL: elab_run_call(e, env, s); break;
     case STMT_RETURN: complain(e, elab_return_in_loop, s->span); break;
@@ -542,7 +564,7 @@ typedef struct Rest {
 static Value run_returning(Elab *e, Env *env, Stmt *const *stmts, uint32_t n, const Rest *rest);
 
 static Value
-eval_return(Elab *e, const Env *env, const Stmt *s)
+returned_values(Elab *e, const Env *env, const Stmt *s)
 {
     Value v[MAX_LEAVES];
 
@@ -552,6 +574,13 @@ eval_return(Elab *e, const Env *env, const Stmt *s)
         v[i] = elab_eval(e, env, s->values[i], elab_arg_mode(env->ret_mode));
     return s->n_values > MAX_LEAVES ? FAIL(e, elab_too_large, s->span, "the tuple")
                                     : elab_value_tuple(e, s->n_values, v);
+}
+
+static Value
+eval_return(Elab *e, const Env *env, const Stmt *s)
+{
+    Value v = returned_values(e, env, s);
+    return env->buffers ? elab_with_slots(e, env, v) : v;
 }
 
 static Value

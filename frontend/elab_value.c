@@ -203,6 +203,8 @@ elab_value_text(const Elab *e, Value v)
     case VAL_chain: return arena_printf(e->arena, "%s at work", fn_text(e, v.chain->of->fn));
     case VAL_list: return elab_has_chain(v) ? "an array of chains" : "an array of layers";
     case VAL_shape: return "a shape";
+    case VAL_buffer: return "a buffer";
+    case VAL_slot: return "a slot of a buffer";
     case VAL_none: return "nothing";
     case VAL_poison:
     case VAL_open: return "an unknown value";

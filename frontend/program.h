@@ -52,11 +52,15 @@ typedef struct ElabRequest {
     uint32_t file;           /* the main file in `sources`; 0: the standard library alone */
     ReadImport *read_import; /* NULL: only std can be imported */
     void *user;
+    /* Names, which may have arguments: "Moons[h = 64]", "adam(lr = 1e-3)"; settings given
+     * beside them come before those. */
     const char *energy;  /* NULL: the last of the file */
     const char *sampler; /* NULL: no @start and @step; the file's, else the library's */
     const ProgramSetting *statics, *energy_hyper, *sampler_hyper;
     size_t n_statics, n_energy_hyper, n_sampler_hyper;
-    const ProgramShape *data; /* `data` declarations and `given` arguments */
+    const ProgramShape *data; /* `data` declarations, `given` arguments; of a training program
+                                 its columns too, "x" being the data point, without the axis
+                                 of the points */
     size_t n_data;
     DType dtype; /* of real: DT_f32 (also for DT_none) or DT_f64 */
     InitKind init;
@@ -77,7 +81,8 @@ typedef enum HyperOwner {
     HYPER_sampler,
     HYPER_loss,
     HYPER_optimizer,
-    HYPER_dataset
+    HYPER_dataset,
+    HYPER_OWNERS
 } HyperOwner;
 
 /* A hyperparameter.  Its range is checked by whoever gives a value; bounds that are not there
@@ -111,6 +116,8 @@ typedef struct ProgramData {
 typedef struct ProgramParam {
     const char *name; /* as a checkpoint has it: "l1.weight" */
     Type type;
+    bool state; /* a network's state (running_mean): @train gives its next value too, but no
+                   gradient and no optimizer moves it */
 } ProgramParam;
 
 /* A replay buffer of a loss: an INPUT_point of that name and an OUTPUT_slot. */
@@ -150,6 +157,10 @@ typedef struct Program {
 
 /* Gives false after errors, which are in the request's diags.  Needs an arena_guard. */
 bool elaborate(const ElabRequest *request, Program *ret);
+
+/* The lines of the main file's `train { }` or `sample { }`, as options: an expression as it is
+ * written, a text without its quotes.  False after errors; no lines where there is no such recipe. */
+bool program_recipe(const ElabRequest *request, bool train, ProgramSetting **ret, size_t *ret_n);
 
 /* Checks every declaration of the main file; static parameters without a default are tried
  * with small sizes.  True when there is no error. */

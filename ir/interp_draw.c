@@ -3,6 +3,7 @@
  * interp_draw.c -- random numbers: which words of which block a draw is made of
  */
 #include "ir/interp_state.h"
+#include "base/philox.h"
 #include "ir/math/math.h"
 
 enum { BLOCK_WORDS = 4, HIGH_MASK = 0x3FF };

@@ -175,20 +175,77 @@ rt_cells_fill(const RtCells *cells, RtType from, const void *data)
     }
 }
 
+/* Elements of one width, a row of lanes after the other: reads are 16 streams, writes one. */
+#define MOVE_SAME(width, to, from) \
+    for (size_t e = 0; e < cells->count; e++) \
+        for (unsigned l = 0; l < lanes; l++) \
+            memcpy(to, from, width);
+
+#define CELL(l) (row[l] + cells->cell[e])
+#define LANE(width) ((char *)record + (e * EBM_BLOCK + (l)) * (width))
+
+static void
+gather(const RtCells *cells, char *const row[EBM_BLOCK], RtType to, void *record)
+{
+    const unsigned lanes = EBM_BLOCK;
+
+    if (to != cells->type) {
+        size_t size = rt_type_size(to);
+        for (size_t e = 0; e < cells->count; e++)
+            for (unsigned l = 0; l < lanes; l++)
+                store(to, LANE(size), load(cells->type, CELL(l)));
+        return;
+    }
+    switch (rt_type_size(to)) {
+    case 1: MOVE_SAME(1, LANE(1), CELL(l)) break;
+    case 4: MOVE_SAME(4, LANE(4), CELL(l)) break;
+    default: MOVE_SAME(8, LANE(8), CELL(l)) break;
+    }
+}
+
+static void
+scatter(const RtCells *cells, char *const row[EBM_BLOCK], unsigned lanes, const void *record)
+{
+    switch (rt_type_size(cells->type)) {
+    case 1: MOVE_SAME(1, CELL(l), LANE(1)) break;
+    case 4: MOVE_SAME(4, CELL(l), LANE(4)) break;
+    default: MOVE_SAME(8, CELL(l), LANE(8)) break;
+    }
+}
+
+/* Where the rows of the lanes are; lanes after the last repeat it. */
+static void
+find_rows(const RtCells *cells, const uint64_t *row, unsigned lanes, char *ret[EBM_BLOCK])
+{
+    for (unsigned l = 0; l < EBM_BLOCK; l++)
+        ret[l] = cells->data + (ptrdiff_t)row[l < lanes ? l : lanes - 1] * cells->row;
+}
+
+void
+rt_cells_gather(const RtCells *cells, const uint64_t *row, unsigned lanes, RtType to,
+                void *record)
+{
+    char *at[EBM_BLOCK];
+
+    find_rows(cells, row, lanes, at);
+    gather(cells, at, to, record);
+}
+
+void
+rt_cells_scatter(const RtCells *cells, const uint64_t *row, unsigned lanes, const void *record)
+{
+    char *at[EBM_BLOCK];
+
+    find_rows(cells, row, lanes, at);
+    scatter(cells, at, lanes, record);
+}
+
 void
 rt_cells_get(const RtCells *cells, uint64_t row, unsigned lanes, RtType to, void *record)
 {
-    size_t size = rt_type_size(to);
+    uint64_t rows[EBM_BLOCK];
 
-    for (unsigned l = 0; l < EBM_BLOCK; l++) {
-        unsigned live = l < lanes ? l : lanes - 1;
-        const char *from = cells->data + (ptrdiff_t)(row + live) * cells->row;
-        for (size_t e = 0; e < cells->count; e++) {
-            char *at = (char *)record + (e * EBM_BLOCK + l) * size;
-            if (to == cells->type)
-                memcpy(at, from + cells->cell[e], size);
-            else
-                store(to, at, load(cells->type, from + cells->cell[e]));
-        }
-    }
+    for (unsigned l = 0; l < lanes; l++)
+        rows[l] = row + l;
+    rt_cells_gather(cells, rows, lanes, to, record);
 }

@@ -50,4 +50,13 @@ void rt_cells_fill(const RtCells *cells, RtType from, const void *data);
  * after them repeat the last. */
 void rt_cells_get(const RtCells *cells, uint64_t row, unsigned lanes, RtType to, void *record);
 
+/* The same for any `lanes` rows. */
+void rt_cells_gather(const RtCells *cells, const uint64_t *row, unsigned lanes, RtType to,
+                     void *record);
+
+/* Writes lane l of a record, whose elements have the type of the cells, into turn 0 of row[l],
+ * for `lanes` lanes. */
+void rt_cells_scatter(const RtCells *cells, const uint64_t *row, unsigned lanes,
+                      const void *record);
+
 #endif

@@ -60,16 +60,47 @@ code_of(RtElement element)
     return (unsigned char)element.kind << 8 | element.width;
 }
 
+static float
+float_of(uint32_t bits)
+{
+    float x;
+
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static float
+bfloat_to_float(uint16_t bits)
+{
+    return float_of((uint32_t)bits << 16);
+}
+
+/* IEEE 754 binary16: 5 bits of exponent, 10 of fraction.  Subnormals are a fraction times
+ * 2^-24. */
+static float
+half_to_float(uint16_t bits)
+{
+    uint32_t sign = (uint32_t)(bits >> 15) << 31, exponent = bits >> 10 & 31;
+    uint32_t fraction = bits & 1023;
+
+    if (exponent == 31)
+        return float_of(sign | UINT32_C(0x7f800000) | fraction << 13);
+    if (exponent > 0)
+        return float_of(sign | (exponent + 127 - 15) << 23 | fraction << 13);
+    float x = (float)fraction * 0x1p-24f;
+    return sign ? -x : x;
+}
+
 /* Widens element i of `bytes` into place `to` of `data`; false when it does not fit. */
 static bool
 place_element(RtElement element, const unsigned char *bytes, size_t i, void *data, uint64_t to)
 {
     switch (code_of(element)) {
-#define ELEMENT(kind, width, file_type, type, our_type) \
+#define ELEMENT(kind, width, file_type, type, our_type, value) \
     case kind << 8 | width: { \
         file_type x; \
         memcpy(&x, bytes + i * width, width); \
-        ((our_type *)data)[to] = (our_type)(kind == 'b' ? x != 0 : x); \
+        ((our_type *)data)[to] = (our_type)(value); \
         return kind != 'u' || width < 8 || ((our_type *)data)[to] >= 0; \
     }
         RT_ELEMENTS(ELEMENT)
@@ -119,7 +150,7 @@ bool
 rt_element_type(RtElement element, RtType *ret)
 {
     switch (code_of(element)) {
-#define ELEMENT(kind, width, file_type, type, our_type) \
+#define ELEMENT(kind, width, file_type, type, our_type, value) \
     case kind << 8 | width: *ret = RT_##type; return true;
         RT_ELEMENTS(ELEMENT)
 #undef ELEMENT

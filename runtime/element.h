@@ -12,22 +12,24 @@
 #include "runtime/array.h"
 #include "runtime/source.h"
 
-/* file kind and width, C type in the file, our type, its C type */
+/* file kind and width, C type in the file, our type, its C type, element x as that */
 #define RT_ELEMENTS(ELEMENT) \
-    ELEMENT('f', 4, float, f32, float) \
-    ELEMENT('f', 8, double, f64, double) \
-    ELEMENT('i', 1, int8_t, i32, int32_t) \
-    ELEMENT('i', 2, int16_t, i32, int32_t) \
-    ELEMENT('i', 4, int32_t, i32, int32_t) \
-    ELEMENT('i', 8, int64_t, i64, int64_t) \
-    ELEMENT('u', 1, uint8_t, u8, uint8_t) \
-    ELEMENT('u', 2, uint16_t, i32, int32_t) \
-    ELEMENT('u', 4, uint32_t, i64, int64_t) \
-    ELEMENT('u', 8, uint64_t, i64, int64_t) \
-    ELEMENT('b', 1, uint8_t, bool, uint8_t)
+    ELEMENT('f', 2, uint16_t, f32, float, half_to_float(x)) \
+    ELEMENT('f', 4, float, f32, float, x) \
+    ELEMENT('f', 8, double, f64, double, x) \
+    ELEMENT('g', 2, uint16_t, f32, float, bfloat_to_float(x)) \
+    ELEMENT('i', 1, int8_t, i32, int32_t, x) \
+    ELEMENT('i', 2, int16_t, i32, int32_t, x) \
+    ELEMENT('i', 4, int32_t, i32, int32_t, x) \
+    ELEMENT('i', 8, int64_t, i64, int64_t, x) \
+    ELEMENT('u', 1, uint8_t, u8, uint8_t, x) \
+    ELEMENT('u', 2, uint16_t, i32, int32_t, x) \
+    ELEMENT('u', 4, uint32_t, i64, int64_t, x) \
+    ELEMENT('u', 8, uint64_t, i64, int64_t, x) \
+    ELEMENT('b', 1, uint8_t, bool, uint8_t, x != 0)
 
 typedef struct RtElement {
-    char kind; /* 'f', 'i', 'u', 'b' */
+    char kind; /* 'f', 'i', 'u', 'b'; 'g' for bfloat16, the upper half of an f32 */
     unsigned width;
     bool swap; /* the file's byte order is not the machine's */
 } RtElement;

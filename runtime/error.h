@@ -25,7 +25,8 @@
     ERROR(NO_SPACE, "the disk is full, or a quota or size limit is reached") \
     ERROR(CANCELLED, "stopped on request") \
     ERROR(DEVICE, "the device failed or is missing") \
-    ERROR(INTERNAL, "a mistake in the program itself")
+    ERROR(INTERNAL, "a mistake in the program itself") \
+    ERROR(NOT_FINITE, "numbers became infinite or not a number")
 
 typedef enum RtCode {
 #define ERROR(name, text) RT_##name,

@@ -96,7 +96,7 @@ rt_run_evaluate(RtRun *run, const RtView *points, const RtView *energy, const Rt
     bool done = rt_cells_create(points, 1, &v.points, error) &&
                 rt_cells_create(energy, 1, &v.energy, error) &&
                 (!grad || rt_cells_create(grad, 1, &v.grad, error));
-    done = done && run_together(run, evaluate_blocks, &v, error);
+    done = done && run_together(run->pool, run->desk, evaluate_blocks, &v, error);
     rt_cells_clear(&v.points);
     rt_cells_clear(&v.energy);
     rt_cells_clear(&v.grad);

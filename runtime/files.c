@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-typedef enum Format { NPY, NPZ, CSV, SAFETENSORS, UNKNOWN } Format;
+typedef enum Format { NPY, NPZ, CSV, SAFETENSORS, PICKLE, UNKNOWN } Format;
 
 static const struct {
     const char *extension;
@@ -22,6 +22,9 @@ static const struct {
     {".txt", CSV},
     {".dat", CSV},
     {".safetensors", SAFETENSORS},
+    {".pt", PICKLE},
+    {".pth", PICKLE},
+    {".pkl", PICKLE},
 };
 
 enum { FORMATS = sizeof formats / sizeof *formats };
@@ -64,6 +67,18 @@ fail_unknown(const char *path, RtError *error)
         path);
 }
 
+bool
+rt_fail_pickle(const char *path, RtError *error)
+{
+    return rt_fail(
+        error, RT_FORMAT,
+        "'%.100s': a pickle, which is a program and is not run; convert it in Python:\n"
+        "    import torch, safetensors.torch\n"
+        "    safetensors.torch.save_file(torch.load('%.100s', weights_only=True), "
+        "'weights.safetensors')",
+        path, path);
+}
+
 static bool
 pick_tensor(RtSource *source, const char *name, RtArray *ret, RtError *error)
 {
@@ -101,6 +116,7 @@ read_format(Format format, RtSource *source, const char *name, RtArray *ret, RtE
     case NPZ: return rt_npz_read(source, name, ret, error);
     case CSV: return rt_csv_read(source, name, ret, error);
     case SAFETENSORS: return pick_tensor(source, name, ret, error);
+    case PICKLE: return rt_fail_pickle(source->name, error);
     default: return fail_unknown(source->name, error);
     }
 }
@@ -139,6 +155,8 @@ rt_file_read_all(const char *path, RtNamed **ret, size_t *ret_count, RtError *er
     RtSource source;
     Format format = find_format(path);
 
+    if (format == PICKLE)
+        return rt_fail_pickle(path, error);
     if (format != NPZ && format != SAFETENSORS)
         return rt_fail(error, RT_ARGUMENT,
                        "'%s': cannot tell its format: the name should end in .npz or "

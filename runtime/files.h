@@ -99,4 +99,28 @@ void rt_csv_discard(RtCsvWriter *writer);
 bool rt_safetensors_read(RtSource *source, RtNamed **ret, size_t *ret_count, RtError *error);
 bool rt_safetensors_write(const char *path, const RtNamed *named, size_t count, RtError *error);
 
+/* Texts that a file holds about itself. */
+typedef struct RtPair {
+    char *name, *text;
+} RtPair;
+
+typedef struct RtMetadata {
+    RtPair *pair;
+    size_t count;
+} RtMetadata;
+
+void rt_metadata_clear(RtMetadata *metadata);
+const char *rt_metadata_get(const RtMetadata *metadata, const char *name); /* or NULL */
+
+bool rt_safetensors_read_with(RtSource *source, RtNamed **ret, size_t *ret_count,
+                              RtMetadata *ret_metadata, RtError *error);
+
+/* A file in pieces: the header of all tensors, then the data of each in their order. */
+bool rt_safetensors_head(RtOutput *output, const RtMetadata *metadata, const RtNamed *named,
+                         size_t count, RtError *error);
+bool rt_safetensors_data(RtOutput *output, const RtNamed *named, size_t count, RtError *error);
+
+/* "A pickle is a program": how to convert it.  False. */
+bool rt_fail_pickle(const char *path, RtError *error);
+
 #endif

@@ -3,8 +3,8 @@
  * image.c -- kernel images: checked, packed, mapped
  *
  * Packed: a head of 64-bit words (PackedHead), the manifest's numbers, hyper[], input[],
- * state[], report[], value[], then the image.  All in the machine's own byte order, which the
- * magic number tells: an image runs on its own kind of machine only.
+ * state[], report[], value[], phase[], exchange[], then the image.  All in the machine's own
+ * byte order, which the magic number tells: an image runs on its own kind of machine only.
  */
 #include "runtime/image.h"
 
@@ -32,6 +32,7 @@ typedef struct PackedManifest {
     uint64_t entry[EBM_ENTRY_COUNT];
     uint64_t image_bytes, uniform_bytes, state_bytes, x_bytes, value_bytes, scratch_bytes;
     uint64_t n_hyper, n_inputs, n_state, n_reports, n_values, x_given;
+    uint64_t n_phases, n_exchange, batch;
 } PackedManifest;
 
 /* ---- checks */
@@ -103,7 +104,8 @@ counts_fit(const EbmManifest *m)
 {
     uint32_t most = MAX_NAMES;
     return m->n_hyper <= most && m->n_inputs <= most && m->n_state <= most &&
-           m->n_reports <= most && m->n_values <= 2;
+           m->n_reports <= most && m->n_values <= 2 && m->n_phases <= most &&
+           m->n_exchange <= most;
 }
 
 static bool
@@ -124,14 +126,52 @@ entries_fit(const EbmManifest *m)
     return true;
 }
 
+/* Groups follow one another; every phase can be run. */
+static bool
+phases_fit(const EbmManifest *m)
+{
+    uint32_t group = 0;
+
+    for (uint32_t i = 0; i < m->n_phases; i++) {
+        const EbmPhase *p = &m->phase[i];
+        if (p->group < group || p->group >= EBM_GROUP_COUNT || p->kind > EBM_PHASE_whole ||
+            p->run >= m->image_bytes ||
+            (p->prepare != UINT64_MAX && p->prepare >= m->image_bytes))
+            return false;
+        group = p->group;
+    }
+    return true;
+}
+
+static bool
+exchange_fits(const EbmManifest *m)
+{
+    for (uint32_t i = 0; i < m->n_exchange; i++) {
+        const EbmExchange *x = &m->exchange[i];
+        if (!well_formed(&x->slot) || x->slot.offset != 0 || x->layout > EBM_LAYOUT_rows ||
+            x->role > EBM_ROLE_handed)
+            return false;
+    }
+    return true;
+}
+
+/* An image samples, or trains, or both. */
+static bool
+state_fits(const EbmManifest *m)
+{
+    if (m->n_state == 0)
+        return m->n_phases > 0;
+    return m->state[0].offset == 0 &&
+           m->state[0].count * EBM_BLOCK * size_of(m->state[0].dtype) <= m->x_bytes;
+}
+
 bool
 rt_manifest_check(const EbmManifest *m, RtError *error)
 {
     bool good = counts_fit(m) && sizes_fit(m) && entries_fit(m) && names_end(m) &&
                 slots_fit(m->state, m->n_state, m->state_bytes) &&
-                slots_fit(m->value, m->n_values, m->value_bytes) && m->n_state > 0 &&
-                m->state[0].offset == 0 &&
-                m->state[0].count * EBM_BLOCK * size_of(m->state[0].dtype) <= m->x_bytes;
+                slots_fit(m->value, m->n_values, m->value_bytes) && state_fits(m) &&
+                phases_fit(m) && exchange_fits(m);
 
     return good ? true
                 : rt_fail(error, RT_FORMAT, "the kernel's description contradicts itself");
@@ -154,7 +194,8 @@ static bool
 copy_manifest(const EbmManifest *m, RtImage *ret, RtError *error)
 {
     size_t slots = (size_t)m->n_inputs + m->n_state + m->n_reports + m->n_values;
-    size_t bytes = m->n_hyper * sizeof(EbmHyper) + slots * sizeof(EbmSlot);
+    size_t bytes = m->n_hyper * sizeof(EbmHyper) + slots * sizeof(EbmSlot) +
+                   m->n_phases * sizeof(EbmPhase) + m->n_exchange * sizeof(EbmExchange);
     char *at = malloc(bytes + 1);
 
     if (!at)
@@ -166,6 +207,8 @@ copy_manifest(const EbmManifest *m, RtImage *ret, RtError *error)
     to->state = copy_array(&at, m->state, m->n_state * sizeof(EbmSlot));
     to->report = copy_array(&at, m->report, m->n_reports * sizeof(EbmSlot));
     to->value = copy_array(&at, m->value, m->n_values * sizeof(EbmSlot));
+    to->phase = copy_array(&at, m->phase, m->n_phases * sizeof(EbmPhase));
+    to->exchange = copy_array(&at, m->exchange, m->n_exchange * sizeof(EbmExchange));
     to->hyper = copy_array(&at, m->hyper, m->n_hyper * sizeof(EbmHyper));
     return true;
 }
@@ -216,17 +259,29 @@ rt_image_clear(RtImage *image)
     *image = (RtImage){0};
 }
 
-EbmKernelFn *
-rt_image_entry(const RtImage *image, EbmEntry entry)
+static EbmKernelFn *
+function_at(const RtImage *image, uint64_t offset)
 {
-    uint64_t offset = image->manifest.entry[entry];
-
     if (offset == UINT64_MAX)
         return NULL;
     unsigned char *at = image->code + offset;
     EbmKernelFn *fn;
     memcpy(&fn, &at, sizeof fn); /* ISO C has no cast from data to a function */
     return fn;
+}
+
+EbmKernelFn *
+rt_image_entry(const RtImage *image, EbmEntry entry)
+{
+    return function_at(image, image->manifest.entry[entry]);
+}
+
+EbmKernelFn *
+rt_image_phase(const RtImage *image, uint32_t phase, bool prepare)
+{
+    const EbmPhase *p = &image->manifest.phase[phase];
+
+    return function_at(image, prepare ? p->prepare : p->run);
 }
 
 /* ---- packing */
@@ -257,6 +312,9 @@ pack_numbers(const EbmManifest *m)
         .n_reports = m->n_reports,
         .n_values = m->n_values,
         .x_given = m->x_given,
+        .n_phases = m->n_phases,
+        .n_exchange = m->n_exchange,
+        .batch = m->batch,
     };
 
     memcpy(p.entry, m->entry, sizeof p.entry);
@@ -269,7 +327,8 @@ packed_size(const PackedManifest *p)
 {
     uint64_t slots = p->n_inputs + p->n_state + p->n_reports + p->n_values;
     return sizeof(PackedHead) + sizeof *p + p->n_hyper * sizeof(EbmHyper) +
-           slots * sizeof(EbmSlot) + p->image_bytes;
+           slots * sizeof(EbmSlot) + p->n_phases * sizeof(EbmPhase) +
+           p->n_exchange * sizeof(EbmExchange) + p->image_bytes;
 }
 
 bool
@@ -291,6 +350,8 @@ rt_image_pack(const EbmManifest *m, const unsigned char *bytes, RtKey key, unsig
     copy_array(&at, m->state, m->n_state * sizeof(EbmSlot));
     copy_array(&at, m->report, m->n_reports * sizeof(EbmSlot));
     copy_array(&at, m->value, m->n_values * sizeof(EbmSlot));
+    copy_array(&at, m->phase, m->n_phases * sizeof(EbmPhase));
+    copy_array(&at, m->exchange, m->n_exchange * sizeof(EbmExchange));
     copy_array(&at, bytes, m->image_bytes);
     hash_packed(packed, &head, head.hash);
     memcpy(packed, &head, sizeof head);
@@ -307,7 +368,8 @@ unpack_numbers(const PackedManifest *p, EbmManifest *ret)
     uint64_t most = MAX_NAMES;
 
     if (p->n_hyper > most || p->n_inputs > most || p->n_state > most || p->n_reports > most ||
-        p->n_values > 2 || p->image_bytes > MAX_IMAGE || p->x_given > 1)
+        p->n_values > 2 || p->n_phases > most || p->n_exchange > most ||
+        p->batch > UINT32_MAX || p->image_bytes > MAX_IMAGE || p->x_given > 1)
         return false;
     *ret = (EbmManifest){
         .image_bytes = p->image_bytes,
@@ -322,6 +384,9 @@ unpack_numbers(const PackedManifest *p, EbmManifest *ret)
         .n_reports = (uint32_t)p->n_reports,
         .n_values = (uint32_t)p->n_values,
         .x_given = (uint32_t)p->x_given,
+        .n_phases = (uint32_t)p->n_phases,
+        .n_exchange = (uint32_t)p->n_exchange,
+        .batch = (uint32_t)p->batch,
     };
     memcpy(ret->entry, p->entry, sizeof ret->entry);
     return true;
@@ -349,6 +414,8 @@ point_arrays(EbmManifest *m, char *copy)
     m->state = m->input + m->n_inputs;
     m->report = m->state + m->n_state;
     m->value = m->report + m->n_reports;
+    m->phase = (EbmPhase *)(void *)(m->value + m->n_values);
+    m->exchange = (EbmExchange *)(void *)(m->phase + m->n_phases);
 }
 
 bool

@@ -38,6 +38,9 @@ void rt_image_clear(RtImage *image);
 /* NULL if the image has no such entry. */
 EbmKernelFn *rt_image_entry(const RtImage *image, EbmEntry entry);
 
+/* A phase of the manifest, or its preparation: NULL if it has none. */
+EbmKernelFn *rt_image_phase(const RtImage *image, uint32_t phase, bool prepare);
+
 /* The packed form, which the caller frees. */
 bool rt_image_pack(const EbmManifest *manifest, const unsigned char *bytes, RtKey key,
                    unsigned char **ret, size_t *ret_size, RtError *error);

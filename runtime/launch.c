@@ -99,10 +99,26 @@ launch_image(const void *user, EbmEntry entry, const EbmLaunch *launch, RtError 
     return true;
 }
 
+static bool
+phase_image(const void *user, uint32_t phase, RtPart part, const EbmLaunch *launch,
+            RtError *error)
+{
+    EbmKernelFn *fn = rt_image_phase(user, phase, part == RT_PART_prepare);
+
+    if (!fn && part == RT_PART_run)
+        return rt_fail(error, RT_INTERNAL, "the kernel lacks a phase");
+    if (fn)
+        fn(launch);
+    return true;
+}
+
 RtEngine
 rt_image_engine(const RtImage *image)
 {
-    return (RtEngine){&image->manifest, image, launch_image};
+    return (RtEngine){.manifest = &image->manifest,
+                      .user = image,
+                      .launch = launch_image,
+                      .phase = phase_image};
 }
 
 static bool
@@ -232,8 +248,17 @@ rt_run_cancel(RtRun *run)
 
 /* ---- launches */
 
-/* What all launches have in common.  The round keys are Philox's: the key, then plus Weyl
- * constants. */
+/* Philox's round keys: the key, then plus Weyl constants. */
+void
+run_set_key(EbmLaunch *launch, const uint32_t key[2])
+{
+    for (uint32_t i = 0; i < EBM_PHILOX_ROUNDS; i++) {
+        launch->round_key[i][0] = key[0] + i * UINT32_C(0x9E3779B9);
+        launch->round_key[i][1] = key[1] + i * UINT32_C(0xBB67AE85);
+    }
+}
+
+/* What all launches have in common. */
 EbmLaunch
 run_launch(const RtRun *run, const uint32_t key[2])
 {
@@ -252,10 +277,7 @@ run_launch(const RtRun *run, const uint32_t key[2])
         .first_rejected = run->first_rejected,
     };
 
-    for (uint32_t i = 0; i < EBM_PHILOX_ROUNDS; i++) {
-        launch.round_key[i][0] = key[0] + i * UINT32_C(0x9E3779B9);
-        launch.round_key[i][1] = key[1] + i * UINT32_C(0xBB67AE85);
-    }
+    run_set_key(&launch, key);
     return launch;
 }
 
@@ -323,14 +345,16 @@ run_share(uint64_t n, unsigned w, unsigned workers, uint64_t *ret_first, uint64_
 }
 
 bool
-run_together(RtRun *run, RtTask *task, void *user, RtError *error)
+run_together(RtPool *pool, Desk *desk, RtTask *task, void *user, RtError *error)
 {
-    for (unsigned i = 0; i < run->plan.threads; i++)
-        run->desk[i].error.code = RT_OK;
-    rt_pool_run(run->pool, task, user);
-    for (unsigned i = 0; i < run->plan.threads; i++)
-        if (run->desk[i].error.code != RT_OK) {
-            *error = run->desk[i].error;
+    unsigned threads = rt_pool_threads(pool);
+
+    for (unsigned i = 0; i < threads; i++)
+        desk[i].error.code = RT_OK;
+    rt_pool_run(pool, task, user);
+    for (unsigned i = 0; i < threads; i++)
+        if (desk[i].error.code != RT_OK) {
+            *error = desk[i].error;
             return false;
         }
     return true;
@@ -448,6 +472,6 @@ rt_run_start(RtRun *run, const RtView *points, RtError *error)
         return rt_fail(error, RT_ARGUMENT, "the points that chains start from are not set");
     if (run->manifest->x_given && !put_state(run, &run->manifest->state[0], points, error))
         return false;
-    run->started = run_together(run, start_blocks, run, error);
+    run->started = run_together(run->pool, run->desk, start_blocks, run, error);
     return run->started;
 }

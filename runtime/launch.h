@@ -13,13 +13,20 @@
 #include "runtime/cells.h"
 #include "runtime/image.h"
 
-/* What runs the entry points: an image, or an interpreter. */
+/* What is run of a phase. */
+typedef enum RtPart { RT_PART_prepare, RT_PART_run } RtPart;
+
+/* What runs the entry points and the phases: an image, or an interpreter. */
 typedef struct RtEngine {
     const EbmManifest *manifest;
     const void *user;
     /* False, with an error, if the launch could not be carried out.  Called by several threads
      * at once, for blocks of their own. */
     bool (*launch)(const void *user, EbmEntry entry, const EbmLaunch *launch, RtError *error);
+    /* The same for phase `phase` of the manifest.  A phase without a preparation is prepared by
+     * doing nothing. */
+    bool (*phase)(const void *user, uint32_t phase, RtPart part, const EbmLaunch *launch,
+                  RtError *error);
 } RtEngine;
 
 /* The image must outlive it. */

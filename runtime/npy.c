@@ -205,12 +205,10 @@ read_element(const Header *header, RtElement *ret)
         return fail_type(header, "texts and records");
     if (*text && strchr("Mm", *text))
         return fail_type(header, "dates and times");
-    if (!strcmp(text, "f2"))
-        return fail_type(header, "half precision numbers");
     *ret = (RtElement){.kind = *text, .swap = big != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)};
     if (*text == '?' && !text[1])
         *ret = (RtElement){.kind = 'b', .width = 1};
-    else if (*text && text[1] >= '1' && text[1] <= '8' && !text[2])
+    else if (*text && strchr("fiub", *text) && text[1] >= '1' && text[1] <= '8' && !text[2])
         ret->width = (unsigned)(text[1] - '0');
     return rt_element_type(*ret, &type) || fail_type(header, "elements of this type");
 }

@@ -134,6 +134,8 @@ bool
 rt_output_write(RtOutput *output, const void *bytes, size_t size, RtError *error)
 {
     errno = 0;
+    if (output->hash)
+        hash_stream_add(output->hash, bytes, size);
     if (!output->failed && (!size || fwrite(bytes, 1, size, output->file) == size))
         return true;
     if (!output->failed)

@@ -13,14 +13,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "runtime/error.h"
 
 typedef struct RtOutput {
     const char *path; /* the user's spelling, for messages; not owned */
     FILE *file;
-    char *target;    /* where the temporary file goes, links resolved */
-    char *temporary; /* NULL when the target is written directly */
-    int failed;      /* errno of the first failure, or 0 */
+    char *target;     /* where the temporary file goes, links resolved */
+    char *temporary;  /* NULL when the target is written directly */
+    int failed;       /* errno of the first failure, or 0 */
+    HashStream *hash; /* NULL, or what takes in all bytes written from when it is set */
 } RtOutput;
 
 /* `path` must outlive the output.  After a failure nothing needs to be discarded. */

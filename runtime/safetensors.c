@@ -15,6 +15,8 @@
 
 #include "runtime/element.h"
 
+static const char metadata_name[] = "__metadata__";
+
 enum { MAX_HEADER = 100000000, LENGTH_BYTES = 8, ALIGNMENT = 8 };
 
 typedef struct Dtype {
@@ -24,9 +26,9 @@ typedef struct Dtype {
 } Dtype;
 
 static const Dtype dtypes[] = {
-    {"F32", 'f', 4}, {"F64", 'f', 8}, {"I8", 'i', 1},   {"I16", 'i', 2},
-    {"I32", 'i', 4}, {"I64", 'i', 8}, {"U8", 'u', 1},   {"U16", 'u', 2},
-    {"U32", 'u', 4}, {"U64", 'u', 8}, {"BOOL", 'b', 1},
+    {"F16", 'f', 2}, {"BF16", 'g', 2}, {"F32", 'f', 4},  {"F64", 'f', 8}, {"I8", 'i', 1},
+    {"I16", 'i', 2}, {"I32", 'i', 4},  {"I64", 'i', 8},  {"U8", 'u', 1},  {"U16", 'u', 2},
+    {"U32", 'u', 4}, {"U64", 'u', 8},  {"BOOL", 'b', 1},
 };
 
 /* One entry of the header. */
@@ -131,6 +133,14 @@ read_entry(const char *file, const json_t *json, Entry *entry, RtError *error)
     return check_extent(file, entry, error);
 }
 
+/* What torch.save writes: a zip archive, or a bare pickle of some protocol from 2 to 5. */
+static bool
+is_pickle(const unsigned char *bytes)
+{
+    return memcmp(bytes, "PK\3\4", 4) == 0 ||
+           (bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5);
+}
+
 /* Reads the header of `source` into a JSON object. */
 static json_t *
 read_header(RtSource *source, RtError *error)
@@ -144,6 +154,10 @@ read_header(RtSource *source, RtError *error)
     for (int i = LENGTH_BYTES; i-- > 0;)
         length = length << 8 | bytes[i];
     if (length > source->left || length > MAX_HEADER) {
+        if (is_pickle(bytes)) {
+            rt_fail_pickle(source->name, error);
+            return NULL;
+        }
         rt_fail(error, RT_FORMAT,
                 "'%s': not a .safetensors file: its header would have %" PRIu64
                 " bytes, %llu are left",
@@ -229,7 +243,7 @@ read_entries(const RtSource *source, json_t *json, Entry *entry, size_t *ret_cou
 
     json_object_foreach(json, name, value)
     {
-        if (!strcmp(name, "__metadata__"))
+        if (!strcmp(name, metadata_name))
             continue;
         entry[count] = (Entry){.index = count, .name = name};
         if (!read_entry(source->name, value, &entry[count++], error))
@@ -237,6 +251,61 @@ read_entries(const RtSource *source, json_t *json, Entry *entry, size_t *ret_cou
     }
     *ret_count = count;
     return true;
+}
+
+/* ---- texts about the file */
+
+static bool
+add_pair(RtMetadata *metadata, const char *name, const char *text)
+{
+    RtPair *pair = &metadata->pair[metadata->count++];
+
+    pair->name = strdup(name);
+    pair->text = strdup(text);
+    return pair->name && pair->text;
+}
+
+static bool
+read_metadata(const RtSource *source, json_t *json, RtMetadata *ret, RtError *error)
+{
+    json_t *object = json_object_get(json, metadata_name), *value;
+    const char *name;
+
+    if (object && !json_is_object(object))
+        return rt_fail(error, RT_FORMAT, "'%s': damaged: its metadata is not an object",
+                       source->name);
+    ret->pair = calloc(json_object_size(object) + 1, sizeof *ret->pair);
+    if (!ret->pair)
+        return rt_fail_memory(error, source->name, json_object_size(object));
+    json_object_foreach(object, name, value)
+    {
+        if (!json_is_string(value))
+            return rt_fail(error, RT_FORMAT, "'%s': damaged: metadata '%.100s' is not a text",
+                           source->name, name);
+        if (!add_pair(ret, name, json_string_value(value)))
+            return rt_fail_memory(error, source->name, strlen(name));
+    }
+    return true;
+}
+
+void
+rt_metadata_clear(RtMetadata *metadata)
+{
+    for (size_t i = 0; i < metadata->count; i++) {
+        free(metadata->pair[i].name);
+        free(metadata->pair[i].text);
+    }
+    free(metadata->pair);
+    *metadata = (RtMetadata){0};
+}
+
+const char *
+rt_metadata_get(const RtMetadata *metadata, const char *name)
+{
+    for (size_t i = 0; i < metadata->count; i++)
+        if (strcmp(metadata->pair[i].name, name) == 0)
+            return metadata->pair[i].text;
+    return NULL;
 }
 
 /* ---- writing */
@@ -265,45 +334,74 @@ describe(const RtArray *array, uint64_t begin)
                      "data_offsets", (json_int_t)begin, (json_int_t)(begin + array->bytes));
 }
 
+static bool
+describe_metadata(json_t *json, const RtMetadata *metadata)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    for (size_t i = 0; ok && i < metadata->count; i++)
+        ok = json_object_set_new(object, metadata->pair[i].name,
+                                 json_string(metadata->pair[i].text)) == 0;
+    return json_object_set_new(json, metadata_name, object) == 0 && ok;
+}
+
 /* The header as text; NULL when a name is no UTF-8 or memory is out. */
 static char *
-describe_all(const RtNamed *named, size_t count)
+describe_all(const RtMetadata *metadata, const RtNamed *named, size_t count)
 {
     json_t *json = json_object();
     uint64_t begin = 0;
-    bool ok = json != NULL;
+    size_t entries = count + (metadata != NULL);
+    bool ok = json && (!metadata || describe_metadata(json, metadata));
 
     for (size_t i = 0; ok && i < count; begin += named[i++].array.bytes)
         ok = json_object_set_new(json, named[i].name, describe(&named[i].array, begin)) == 0;
-    char *text = ok && json_object_size(json) == count ? json_dumps(json, JSON_COMPACT) : NULL;
+    ok = ok && json_object_size(json) == entries;
+    char *text = ok ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
 }
 
-static bool
-write_tensors(RtOutput *output, const char *text, const RtNamed *named, size_t count,
-              RtError *error)
+bool
+rt_safetensors_head(RtOutput *output, const RtMetadata *metadata, const RtNamed *named,
+                    size_t count, RtError *error)
 {
     static const char blanks[ALIGNMENT] = "        ";
-    size_t length = strlen(text), padding = (ALIGNMENT - length % ALIGNMENT) % ALIGNMENT;
     unsigned char bytes[LENGTH_BYTES];
+    char *text = describe_all(metadata, named, count);
 
+    if (!text)
+        return rt_fail(error, RT_ARGUMENT,
+                       "'%s': cannot describe its tensors: names must be distinct UTF-8",
+                       output->path);
+    size_t length = strlen(text), padding = (ALIGNMENT - length % ALIGNMENT) % ALIGNMENT;
     for (int i = 0; i < LENGTH_BYTES; i++)
         bytes[i] = (unsigned char)((uint64_t)(length + padding) >> 8 * i);
     bool ok = rt_output_write(output, bytes, sizeof bytes, error) &&
               rt_output_write(output, text, length, error) &&
               rt_output_write(output, blanks, padding, error);
-    for (size_t i = 0; ok && i < count; i++)
-        ok = rt_output_write(output, named[i].array.data, named[i].array.bytes, error);
+    free(text);
     return ok;
+}
+
+bool
+rt_safetensors_data(RtOutput *output, const RtNamed *named, size_t count, RtError *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!rt_output_write(output, named[i].array.data, named[i].array.bytes, error))
+            return false;
+    return true;
 }
 
 /* ---- entries */
 
 bool
-rt_safetensors_read(RtSource *source, RtNamed **ret, size_t *ret_count, RtError *error)
+rt_safetensors_read_with(RtSource *source, RtNamed **ret, size_t *ret_count,
+                         RtMetadata *ret_metadata, RtError *error)
 {
     size_t count = 0;
+    RtMetadata metadata = {0};
 
     json_t *json = read_header(source, error);
     if (!json)
@@ -314,15 +412,29 @@ rt_safetensors_read(RtSource *source, RtNamed **ret, size_t *ret_count, RtError 
     bool ok = entry && named ? read_entries(source, json, entry, &count, error)
                              : rt_fail_memory(error, source->name, room * sizeof *entry);
     ok = ok && check_cover(source, entry, count, error) &&
+         read_metadata(source, json, &metadata, error) &&
          read_tensors(source, entry, count, named, error);
     free(entry);
     json_decref(json);
     if (!ok) {
         rt_named_free(named, room);
+        rt_metadata_clear(&metadata);
         return false;
     }
     *ret = named;
     *ret_count = count;
+    *ret_metadata = metadata;
+    return true;
+}
+
+bool
+rt_safetensors_read(RtSource *source, RtNamed **ret, size_t *ret_count, RtError *error)
+{
+    RtMetadata metadata;
+
+    if (!rt_safetensors_read_with(source, ret, ret_count, &metadata, error))
+        return false;
+    rt_metadata_clear(&metadata);
     return true;
 }
 
@@ -331,17 +443,10 @@ rt_safetensors_write(const char *path, const RtNamed *named, size_t count, RtErr
 {
     RtOutput output;
 
-    char *text = describe_all(named, count);
-    if (!text)
-        return rt_fail(error, RT_ARGUMENT,
-                       "'%s': cannot describe its tensors: names must be distinct UTF-8", path);
-    if (!rt_output_open(&output, path, error)) {
-        free(text);
+    if (!rt_output_open(&output, path, error))
         return false;
-    }
-    bool ok = write_tensors(&output, text, named, count, error);
-    free(text);
-    if (ok)
+    if (rt_safetensors_head(&output, NULL, named, count, error) &&
+        rt_safetensors_data(&output, named, count, error))
         return rt_output_commit(&output, error);
     rt_output_discard(&output);
     return false;

@@ -221,7 +221,7 @@ run_range(Walk *w, RtError *error)
     RtRun *run = w->run;
     double begin = now();
 
-    if (!run_together(run, sample_blocks, w, error)) {
+    if (!run_together(run->pool, run->desk, sample_blocks, w, error)) {
         run->broken = true; /* some blocks have moved, some have not */
         return false;
     }

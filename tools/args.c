@@ -24,7 +24,47 @@ const OptionInfo option_info[] = {
     {"thin", 0, OPTION_text, FIELD(thin), "N", "keep every Nth step (1)", GROUP_sampling},
     {"keep", 0, OPTION_text, FIELD(keep), "WHAT",
      "'all' draws or only each chain's 'last' state (all)", GROUP_sampling},
-    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)", GROUP_result},
+    {"loss", 0, OPTION_text, FIELD(loss), "NAME",
+     "what is made small: a loss of the library or of the file", GROUP_training},
+    {"optimizer", 0, OPTION_text, FIELD(optimizer), "NAME",
+     "how weights move: an optimizer of the library or of the file (adam)", GROUP_training},
+    {"dataset", 0, OPTION_text, FIELD(dataset), "NAME",
+     "a data set of the library or of the file that draws the points",
+     GROUP_training | GROUP_sampling},
+    {"batch", 0, OPTION_text, FIELD(batch), "N", "data points a step (256)", GROUP_training},
+    {"steps", 0, OPTION_text, FIELD(steps), "N", "training steps (1000)", GROUP_training},
+    {"epochs", 0, OPTION_text, FIELD(epochs), "N", "passes over the data, instead of --steps",
+     GROUP_training},
+    {"epoch-size", 0, OPTION_text, FIELD(epoch_size), "N",
+     "points of an epoch where a data set draws them (2000)", GROUP_training},
+    {"clip-norm", 0, OPTION_text, FIELD(clip_norm), "X",
+     "shorten gradients whose norm over all weights is larger", GROUP_training},
+    {"clip-value", 0, OPTION_text, FIELD(clip_value), "X",
+     "move elements of gradients into [-X, X]", GROUP_training},
+    {"ema", 0, OPTION_text, FIELD(ema), "DECAY",
+     "write a moving average of the weights (--ema 0.999)", GROUP_training},
+    {"accumulate", 0, OPTION_text, FIELD(accumulate), "N",
+     "move weights every Nth step, by the mean of the gradients", GROUP_training},
+    {"checkpoint", 0, OPTION_text, FIELD(checkpoint), "FILE",
+     "where the state is kept, to go on from with --resume", GROUP_training},
+    {"checkpoint-every", 0, OPTION_text, FIELD(checkpoint_every), "N",
+     "steps between checkpoints (at the end alone)", GROUP_training},
+    {"resume", 0, OPTION_text, FIELD(resume), "FILE", "go on from a checkpoint",
+     GROUP_training},
+    {"log", 0, OPTION_text, FIELD(log), "FILE",
+     ".csv or .jsonl: loss and reports of steps, one a line", GROUP_training},
+    {"log-every", 0, OPTION_text, FIELD(log_every), "N", "log every Nth step (1)",
+     GROUP_training},
+    {"on-nonfinite", 0, OPTION_text, FIELD(on_nonfinite), "WHAT",
+     "'stop' at a step that is not finite, or 'skip' it (stop)", GROUP_training},
+    {"output", 'o', OPTION_text, FIELD(output), "FILE",
+     "weights: .safetensors or .npz; 'none' keeps nothing (weights.safetensors)",
+     GROUP_training},
+    {"data", 0, OPTION_source, FIELD(data), "[NAME=]FILE",
+     "points [rows, ...], labels by name; or a data set: 'two_moons(noise = 0.1)'",
+     GROUP_training},
+    {"seed", 0, OPTION_text, FIELD(seed), "N", "of the random numbers (0)",
+     GROUP_result | GROUP_training},
     {"init", 0, OPTION_text, FIELD(init), "START",
      "normal, zeros, uniform(a, b), or a file of points", GROUP_sampling},
     {"resume", 0, OPTION_text, FIELD(resume), "FILE",
@@ -39,8 +79,8 @@ const OptionInfo option_info[] = {
      GROUP_model},
     {"set", 0, OPTION_pair, FIELD(set), "NAME=VALUE", "a hyperparameter of the energy",
      GROUP_model},
-    {"data", 0, OPTION_pair, FIELD(data), "NAME=FILE",
-     "the file a `data` declaration or a condition is read from", GROUP_model},
+    {"data", 0, OPTION_source, FIELD(data), "NAME=FILE",
+     "the file a `data` declaration or a condition is read from", GROUP_inputs},
     {"weights", 0, OPTION_text, FIELD(weights), "FILE",
      "trained parameters: .safetensors or .npz", GROUP_model},
     {"dtype", 0, OPTION_text, FIELD(dtype), "TYPE", "f32 or f64 (f32)", GROUP_model},
@@ -87,16 +127,6 @@ complain(const char *format, ...)
     fputc('\n', stderr);
 }
 
-char *
-language_name(const char *option)
-{
-    char *name = strdup(option);
-
-    for (char *c = name; c && *c; c++)
-        *c = *c == '-' ? '_' : *c;
-    return name;
-}
-
 bool
 parse_count(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *ret)
 {
@@ -137,46 +167,97 @@ add_pair(PairList *list, const char *name, const char *value)
 }
 
 static bool
+complain_of_value(const OptionInfo *o, const char *text)
+{
+    complain("--%s: expected %s, found '%s'", o->name, o->argument, text);
+    return false;
+}
+
+static bool
 split_pair(PairList *list, const OptionInfo *o, char *text)
 {
     char *equals = strchr(text, '=');
 
-    if (!equals || equals == text || !equals[1]) {
-        complain("--%s: expected %s, found '%s'", o->name, o->argument, text);
-        return false;
-    }
+    if (!equals || equals == text || !equals[1])
+        return complain_of_value(o, text);
     *equals = '\0';
     return add_pair(list, text, equals + 1);
 }
 
+/* `x=points.npy`, and what has no name: `points.npy`, `two_moons(noise = 0.1)`. */
 static bool
-store(Args *args, const OptionInfo *o, char *value)
+split_source(PairList *list, const OptionInfo *o, char *text)
+{
+    char *equals = strchr(text, '='), *bracket = strpbrk(text, "([");
+
+    if (!equals || (bracket && bracket < equals))
+        return *text ? add_pair(list, NULL, text) : complain_of_value(o, text);
+    return split_pair(list, o, text);
+}
+
+bool
+set_option(Args *args, const OptionInfo *o, char *value)
 {
     void *field = (char *)args + o->offset;
 
     switch (o->kind) {
     case OPTION_flag: *(bool *)field = true; return true;
     case OPTION_text: *(const char **)field = value; return true;
-    default: return split_pair(field, o, value);
+    case OPTION_pair: return split_pair(field, o, value);
+    case OPTION_source: return split_source(field, o, value);
     }
+    return false;
 }
 
-static const OptionInfo *
-find_long(const char *name, size_t size)
+char *
+keep_text(Args *args, const char *text)
 {
+    char **more = realloc(args->kept, (args->n_kept + 1) * sizeof *more);
+
+    if (more) {
+        args->kept = more;
+        more[args->n_kept] = strdup(text);
+        if (more[args->n_kept])
+            return more[args->n_kept++];
+    }
+    complain("no memory");
+    return NULL;
+}
+
+bool
+add_hyper(Args *args, const char *name, const char *value)
+{
+    return add_pair(&args->hyper, name, value);
+}
+
+/* Commands may have options of one name and of different meanings: the command's own goes
+ * before another's. */
+static const OptionInfo *
+prefer(const CommandInfo *command, const OptionInfo *found, const OptionInfo *other)
+{
+    return found && takes_option(command, found) ? found : other;
+}
+
+const OptionInfo *
+find_option(const CommandInfo *command, const char *name, size_t size)
+{
+    const OptionInfo *found = NULL;
+
     for (size_t i = 0; i < option_count; i++)
         if (strlen(option_info[i].name) == size && memcmp(option_info[i].name, name, size) == 0)
-            return &option_info[i];
-    return NULL;
+            found = prefer(command, found, &option_info[i]);
+    return found;
 }
 
 static const OptionInfo *
-find_letter(char letter)
+find_letter(const CommandInfo *command, char letter)
 {
+    const OptionInfo *found = NULL;
+
     for (size_t i = 0; i < option_count; i++)
         if (option_info[i].letter == letter)
-            return &option_info[i];
-    return NULL;
+            found = prefer(command, found, &option_info[i]);
+    return found;
 }
 
 typedef struct Cursor {
@@ -204,7 +285,7 @@ parse_long(Args *args, Cursor *c, char *text)
 {
     char *option = text - 2, *equals = strchr(text, '=');
     size_t size = equals ? (size_t)(equals - text) : strlen(text);
-    const OptionInfo *o = find_long(text, size);
+    const OptionInfo *o = find_option(args->command, text, size);
 
     if (o && !takes_option(args->command, o)) {
         complain("'%s' does not take --%s", args->command->name, o->name);
@@ -213,20 +294,24 @@ parse_long(Args *args, Cursor *c, char *text)
     if (o && o->kind == OPTION_flag) {
         if (equals)
             complain("--%s takes no value", o->name);
-        return !equals && store(args, o, NULL);
+        return !equals && set_option(args, o, NULL);
     }
     char *value = equals ? equals + 1 : next_value(c, option);
     if (!value)
         return false;
     if (equals)
         *equals = '\0';
-    return o ? store(args, o, value) : add_pair(&args->hyper, text, value);
+    if (o)
+        return set_option(args, o, value);
+    for (char *c = text; *c; c++) /* as the language spells it */
+        *c = *c == '-' ? '_' : *c;
+    return add_hyper(args, text, value);
 }
 
 static bool
 parse_short(Args *args, Cursor *c, char *text)
 {
-    const OptionInfo *o = find_letter(text[1]);
+    const OptionInfo *o = find_letter(args->command, text[1]);
 
     if (!o || !takes_option(args->command, o)) {
         complain("unknown option '-%c'; try 'ebmc --help'", text[1]);
@@ -235,10 +320,10 @@ parse_short(Args *args, Cursor *c, char *text)
     if (o->kind == OPTION_flag) {
         if (text[2])
             complain("-%c takes no value", text[1]);
-        return !text[2] && store(args, o, NULL);
+        return !text[2] && set_option(args, o, NULL);
     }
     char *value = text[2] ? text + 2 : next_value(c, text);
-    return value && store(args, o, value);
+    return value && set_option(args, o, value);
 }
 
 static void
@@ -294,4 +379,7 @@ args_clear(Args *args)
     free(args->set.pair);
     free(args->data.pair);
     free(args->hyper.pair);
+    for (size_t i = 0; i < args->n_kept; i++)
+        free(args->kept[i]);
+    free(args->kept);
 }

@@ -16,13 +16,15 @@
 
 /* What the process returns.  Documented in docs/command-line.md and tested. */
 typedef enum ExitCode {
-    EXIT_done = 0,       /* everything asked for is on the disk */
-    EXIT_program = 1,    /* the source text is wrong, or `fmt --check` found a difference */
-    EXIT_usage = 2,      /* the command line is */
-    EXIT_data = 3,       /* an input file is missing, damaged or of the wrong shape or type */
-    EXIT_memory = 4,     /* more memory than there is */
-    EXIT_output = 5,     /* the output could not be written */
-    EXIT_internal = 6,   /* a mistake in ebmc, or this machine cannot run the kernel */
+    EXIT_done = 0,     /* everything asked for is on the disk */
+    EXIT_program = 1,  /* the source text is wrong, or `fmt --check` found a difference */
+    EXIT_usage = 2,    /* the command line is */
+    EXIT_data = 3,     /* an input file is missing, damaged or of the wrong shape or type */
+    EXIT_memory = 4,   /* more memory than there is */
+    EXIT_output = 5,   /* the output could not be written */
+    EXIT_internal = 6, /* a mistake in ebmc, or this machine cannot run the kernel */
+    EXIT_not_finite =
+        7, /* a training step was not finite; the state before it is on the disk */
     EXIT_cancelled = 130 /* stopped by Ctrl-C; what was complete is on the disk */
 } ExitCode;
 
@@ -42,11 +44,22 @@ typedef struct Args {
         *passes, *keep, *resume;
     const char *chains, *steps, *warmup, *thin, *seed, *threads, *lanes, *level, *backend,
         *skip, *stop;
+    const char *loss, *optimizer, *dataset, *batch, *epochs, *epoch_size, *clip_norm,
+        *clip_value, *ema, *accumulate, *checkpoint, *checkpoint_every, *log, *log_every,
+        *on_nonfinite;
     bool grad, quiet, help, json, no_cache, write, check, print, time, version;
-    PairList statics, set, data, hyper; /* -S, --set, --data, anything else */
+    PairList statics, set, data; /* -S, --set, --data; of data a name may be NULL */
+    PairList hyper;              /* anything else, with _ for - */
+    char **kept;                 /* texts that did not come from the process's arguments */
+    size_t n_kept;
 } Args;
 
-typedef enum OptionKind { OPTION_flag, OPTION_text, OPTION_pair } OptionKind;
+typedef enum OptionKind {
+    OPTION_flag,
+    OPTION_text,
+    OPTION_pair,
+    OPTION_source /* a pair that may lack its name */
+} OptionKind;
 
 /* Options that commands take together; a command's row says which groups it takes. */
 typedef enum OptionGroup {
@@ -57,7 +70,9 @@ typedef enum OptionGroup {
     GROUP_points = 1 << 3,
     GROUP_model = 1 << 4, /* which model, and how to run it */
     GROUP_passes = 1 << 5,
-    GROUP_layout = 1 << 6
+    GROUP_layout = 1 << 6,
+    GROUP_training = 1 << 7,
+    GROUP_inputs = 1 << 8 /* arrays that a model reads */
 } OptionGroup;
 
 /* A row of the table. */
@@ -77,6 +92,18 @@ extern const size_t option_count;
 /* Is the option one of the command's? */
 bool takes_option(const struct CommandInfo *command, const OptionInfo *o);
 
+/* The command's option of that name; else another command's; NULL: there is none. */
+const OptionInfo *find_option(const struct CommandInfo *command, const char *name, size_t size);
+
+/* Gives an option its value.  False: it has no such value, which has been reported. */
+bool set_option(Args *args, const OptionInfo *o, char *value);
+
+/* A copy that lives as long as the arguments; NULL: no memory, which has been reported. */
+char *keep_text(Args *args, const char *text);
+
+/* A hyperparameter: what no row of the table names. */
+bool add_hyper(Args *args, const char *name, const char *value);
+
 /* Parses argv[1..]; strings are not copied.  False: the mistake has been reported. */
 bool args_parse(Args *ret, int argc, char **argv);
 void args_clear(Args *args);
@@ -87,8 +114,5 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A whole number within [low, high], or a complaint that names the option. */
 bool parse_count(const char *option, const char *text, uint64_t low, uint64_t high,
                  uint64_t *ret);
-
-/* `_` for `-`, in memory of its own. */
-char *language_name(const char *option);
 
 #endif

@@ -25,6 +25,7 @@ const CommandInfo *find_command(const char *name); /* NULL: no command has that 
 size_t command_names(const char *ret[COMMANDS_MAX]);
 
 int command_sample(const Args *args);
+int command_train(const Args *args);
 int command_eval(const Args *args);
 int command_emit(const Args *args); /* --emit STAGE of either */
 int command_check(const Args *args);
@@ -35,6 +36,9 @@ int command_summary(const Args *args);
 int command_cache(const Args *args);
 int command_doctor(const Args *args);
 int command_help(const Args *args);
+
+/* Data points of the session's data set; `path` may be NULL. */
+int draw_dataset(Session *s, const EbmRunOptions *plan, const char *path);
 
 /* A file's whole text, NUL-terminated, to be freed; '-' is standard input.  NULL: complained.
  */

@@ -5,8 +5,10 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "tools/choices.h"
 #include "tools/commands.h"
 
 static void
@@ -207,6 +209,29 @@ print_passes(void)
         printf("  %-16s %s\n", ebm_pass_name(i), ebm_pass_words(i));
 }
 
+/* What was chosen by name, with its hyperparameters as options. */
+static int
+print_chosen(const char *file, const char *text)
+{
+    char *name = head_of(text);
+    int code = EXIT_done;
+
+    printf("\n");
+    if (name && !(file && print_named(file, name, true)) && !print_named(NULL, name, true))
+        code = complain_of_name(name);
+    free(name);
+    return code;
+}
+
+static const char *
+unnamed_data(const Args *args)
+{
+    for (size_t i = 0; i < args->data.n; i++)
+        if (names_dataset(&args->data.pair[i]))
+            return args->data.pair[i].value;
+    return NULL;
+}
+
 int
 command_help(const Args *args)
 {
@@ -221,11 +246,10 @@ command_help(const Args *args)
         printf("\n");
         print_named(file, file ? args->energy : args->model, false);
     }
-    if (args->sampler) {
-        printf("\n");
-        if (!(file && print_named(file, args->sampler, true)) &&
-            !print_named(NULL, args->sampler, true))
-            return complain_of_name(args->sampler);
-    }
-    return EXIT_done;
+    const char *const chosen[] = {args->sampler, args->loss, args->optimizer, args->dataset,
+                                  unnamed_data(args)};
+    int code = EXIT_done;
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen && !code; i++)
+        code = chosen[i] ? print_chosen(file, chosen[i]) : EXIT_done;
+    return code;
 }

@@ -7,14 +7,18 @@
 #include <string.h>
 
 #include "tools/commands.h"
+#include "tools/recipe.h"
 
 const CommandInfo command_info[] = {
-    {"sample", command_sample, GROUP_general | GROUP_sampling | GROUP_result | GROUP_model,
+    {"sample", command_sample,
+     GROUP_general | GROUP_sampling | GROUP_result | GROUP_model | GROUP_inputs,
      "ebmc [sample] MODEL --sampler NAME [options]",
      "draws from an energy (the default command)"},
-    {"eval", command_eval, GROUP_points | GROUP_result | GROUP_model,
+    {"eval", command_eval, GROUP_points | GROUP_result | GROUP_model | GROUP_inputs,
      "ebmc eval MODEL --at POINTS [--grad] [-o VALUES.npz]",
      "energies and gradients at given points"},
+    {"train", command_train, GROUP_training | GROUP_model,
+     "ebmc train MODEL --loss NAME --data DATA [options]", "learns a model's weights"},
     {"check", command_check, 0, "ebmc check FILE", "every error of a file, without running it"},
     {"fmt", command_fmt, GROUP_layout, "ebmc fmt [--write | --check] FILE", "canonical layout"},
     {"doc", command_doc, 0, "ebmc doc [NAME | FILE]",
@@ -25,7 +29,6 @@ const CommandInfo command_info[] = {
      "mean, quantiles, ESS and R-hat of draws on the disk"},
     {"cache", command_cache, 0, "ebmc cache [info | clear]", "compiled kernels that are kept"},
     {"doctor", command_doctor, 0, "ebmc doctor", "what this machine can do"},
-    {"train", NULL, 0, NULL, NULL},
     {"build", NULL, 0, NULL, NULL},
 };
 const size_t command_count = sizeof command_info / sizeof *command_info;
@@ -49,12 +52,14 @@ command_names(const char *ret[COMMANDS_MAX])
 }
 
 static int
-run(const Args *args)
+run(Args *args)
 {
     if (args->version) {
         printf("ebmc %s\n", ebm_version());
         return EXIT_done;
     }
+    if (!apply_recipe(args))
+        return EXIT_usage;
     if (args->command->run)
         return args->command->run(args);
     complain("'%s' cannot run yet", args->command->name);

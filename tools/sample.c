@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,29 +14,13 @@
 #include "tools/commands.h"
 #include "tools/names.h"
 #include "tools/state.h"
+#include "tools/stop.h"
 #include "tools/table.h"
 
-/* Ctrl-C and SIGTERM ask the run to stop between two steps; a second one ends the process as
- * usual. */
-static EbmRun *volatile running;
-
 static void
-on_signal(int signal)
+cancel(void *run)
 {
-    if (running)
-        ebm_run_cancel(running);
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigaction(signal, &usual, NULL);
-}
-
-static void
-catch_signals(EbmRun *run)
-{
-    struct sigaction action = {.sa_handler = run ? on_signal : SIG_DFL};
-
-    running = run;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    ebm_run_cancel(run);
 }
 
 /* ---- progress
@@ -185,7 +168,7 @@ run_chains(const Session *s, const EbmRunOptions *plan, const EbmArray *draws, d
     keep.first_draw = first_draw;
     keep.progress = show ? show_progress : NULL;
     keep.progress_user = (void *)(uintptr_t)plan;
-    catch_signals(s->run);
+    catch_signals(cancel, s->run);
     EbmStatus status = ebm_run_sample(s->run, &keep, report);
     clear_progress(show);
     return status;
@@ -255,12 +238,12 @@ sample_and_write(const Session *s, const EbmRunOptions *plan, const char *path, 
     uint64_t kept = ebm_run_kept(s->run) - first_draw;
 
     if (status != EBM_OK && status != EBM_CANCELLED) {
-        catch_signals(NULL);
+        catch_nothing();
         return finish_report(status, report);
     }
     ebm_report_free(report);
     int code = path && draws->data ? write_draws(s, path, *draws, kept) : EXIT_done;
-    catch_signals(NULL); /* only now: what was drawn is on the disk */
+    catch_nothing(); /* only now: what was drawn is on the disk */
     if (code)
         return code;
     Result r = result_of(s, plan, *draws, store, path, first_draw, first_step);
@@ -333,6 +316,26 @@ sample_session(Session *s, EbmRunOptions *plan)
     return code;
 }
 
+/* A sampler moves chains of an energy; a data set has none, and draws all at once. */
+static int
+check_chooses(const Session *s)
+{
+    const Args *a = s->args;
+    const char *steps = a->steps || a->warmup || a->thin || a->keep || a->resume ? "steps"
+                        : a->init                                                ? "start"
+                                                                                 : NULL;
+
+    if (s->choice.dataset && a->sampler)
+        complain("a data set draws by itself: '%s' takes no --sampler", s->choice.dataset);
+    else if (s->choice.dataset && steps)
+        complain("a data set draws all at once: '%s' has no %s", s->choice.dataset, steps);
+    else if (!s->choice.dataset && !a->sampler)
+        complain("expected --sampler NAME (langevin, mala, hmc, ...); 'ebmc doc' lists them");
+    else
+        return EXIT_done;
+    return EXIT_usage;
+}
+
 int
 command_sample(const Args *args)
 {
@@ -346,15 +349,14 @@ command_sample(const Args *args)
     int known = check_model(args);
     if (known)
         return known;
-    if (!args->sampler) {
-        complain("expected --sampler NAME (langevin, mala, hmc, ...); 'ebmc doc' lists them");
-        return EXIT_usage;
-    }
     if (!read_plan(args, &plan))
         return EXIT_usage;
     int code = session_open(&s, args);
+    code = code ? code : check_chooses(&s);
     code = code ? code : session_program(&s);
-    code = code ? code : sample_session(&s, &plan);
+    if (!code)
+        code = s.choice.dataset ? draw_dataset(&s, &plan, output_path(args))
+                                : sample_session(&s, &plan);
     session_close(&s);
     return code;
 }

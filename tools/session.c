@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/choices.h"
+#include "tools/commands.h"
 #include "tools/names.h"
 
 int
@@ -26,6 +28,7 @@ exit_code(EbmStatus status)
     case EBM_MEMORY_ERROR: return EXIT_memory;
     case EBM_NO_SPACE: return EXIT_output;
     case EBM_CANCELLED: return EXIT_cancelled;
+    case EBM_NOT_FINITE: return EXIT_not_finite;
     default: return EXIT_internal;
     }
 }
@@ -76,16 +79,6 @@ EbmArray
 no_array(void)
 {
     return (EbmArray){.type = EBM_TYPE_none};
-}
-
-static EbmSetting *
-settings_of(const PairList *list, char **names)
-{
-    EbmSetting *s = calloc(list->n + 1, sizeof *s);
-
-    for (size_t i = 0; s && i < list->n; i++)
-        s[i] = (EbmSetting){names ? names[i] : list->pair[i].name, list->pair[i].value};
-    return s;
 }
 
 static int
@@ -159,6 +152,40 @@ choose_init(Session *s)
     return read_array(init, &s->start_file, &s->start);
 }
 
+/* ---- data */
+
+/* Is it what a `data` declaration of the model reads, rather than a column? */
+static bool
+is_declared_data(Session *s, const char *name)
+{
+    size_t ignored;
+
+    if (!name || !s->choice.file)
+        return false;
+    open_own(&s->declarations, s->choice.file);
+    return find_declaration(&s->declarations, "data", name, &ignored) != NULL;
+}
+
+static int
+read_input(Session *s, const Pair *pair, EbmFile **file)
+{
+    bool trains = s->args->command->groups & GROUP_training;
+    EbmArray array;
+
+    if (!pair->name && !trains) {
+        complain("--data: expected NAME=FILE, found '%s'", pair->value);
+        return EXIT_usage;
+    }
+    int code = read_array(pair->value, file, &array);
+    if (code)
+        return code;
+    if (trains && !is_declared_data(s, pair->name))
+        s->columns[s->choice.n_columns++] = (EbmNamed){pair->name, array};
+    else
+        s->inputs[s->choice.n_inputs++] = (EbmNamed){pair->name, array};
+    return EXIT_done;
+}
+
 static int
 read_inputs(Session *s)
 {
@@ -166,11 +193,16 @@ read_inputs(Session *s)
 
     s->data_file = calloc(data->n + 1, sizeof *s->data_file);
     s->inputs = calloc(data->n + 1, sizeof *s->inputs);
+    s->columns = calloc(data->n + 1, sizeof *s->columns);
+    if (!s->data_file || !s->inputs || !s->columns)
+        return EXIT_memory;
+    s->choice.inputs = s->inputs;
+    s->choice.columns = s->columns;
     for (size_t i = 0; i < data->n; i++) {
-        int code = read_array(data->pair[i].value, &s->data_file[i], &s->inputs[i].array);
+        const Pair *pair = &data->pair[i];
+        int code = names_dataset(pair) ? EXIT_done : read_input(s, pair, &s->data_file[i]);
         if (code != EXIT_done)
             return code;
-        s->inputs[i].name = data->pair[i].name;
     }
     return EXIT_done;
 }
@@ -205,23 +237,15 @@ choose_kernel(Session *s)
     return EXIT_done;
 }
 
-static void
-name_choices(Session *s)
+static int
+choose_batch(Session *s)
 {
-    const Args *a = s->args;
+    uint64_t batch = 256;
 
-    s->names = calloc(a->hyper.n + 1, sizeof *s->names);
-    for (size_t i = 0; i < a->hyper.n; i++)
-        s->names[i] = language_name(a->hyper.pair[i].name);
-    s->statics = settings_of(&a->statics, NULL);
-    s->energy_settings = settings_of(&a->set, NULL);
-    s->sampler_settings = settings_of(&a->hyper, s->names);
-    s->choice.statics = s->statics;
-    s->choice.n_statics = a->statics.n;
-    s->choice.energy_settings = s->energy_settings;
-    s->choice.n_energy_settings = a->set.n;
-    s->choice.sampler_settings = s->sampler_settings;
-    s->choice.n_sampler_settings = a->hyper.n;
+    if (!parse_count("batch", s->args->batch, 1, 1 << 20, &batch))
+        return EXIT_usage;
+    s->choice.batch = (uint32_t)batch;
+    return EXIT_done;
 }
 
 int
@@ -229,20 +253,13 @@ session_open(Session *s, const Args *args)
 {
     *s = (Session){.args = args, .choice = EBM_PROGRAM_OPTIONS_INIT};
     int code = check_model(args);
-    if (code)
-        return code;
-    if (is_file(args->model))
-        s->choice.file = args->model;
-    s->choice.energy = s->choice.file ? args->energy : args->model;
-    s->choice.sampler = args->sampler;
-    name_choices(s);
-    code = choose_dtype(s);
+
+    code = code ? code : choose_names(s);
+    code = code ? code : choose_dtype(s);
+    code = code ? code : choose_batch(s);
     code = code ? code : choose_kernel(s);
     code = code ? code : choose_init(s);
-    code = code ? code : read_inputs(s);
-    s->choice.inputs = s->inputs;
-    s->choice.n_inputs = code ? 0 : args->data.n;
-    return code;
+    return code ? code : read_inputs(s);
 }
 
 /* ---- program, kernel, run
@@ -264,7 +281,7 @@ int
 session_program(Session *s)
 {
     EbmReport *report = NULL;
-    int code = check_options(s);
+    int code = choose_settings(s);
 
     if (code != EXIT_done)
         return code;
@@ -272,6 +289,35 @@ session_program(Session *s)
     bool open = mentions(report, "elab_open_static");
     code = finish_report(status, report);
     return open && help_with_statics(s) ? EXIT_usage : code;
+}
+
+/* Each gives the run, or the training, one of the session's arrays. */
+typedef EbmStatus GiveArray(const Session *s, const EbmNamed *array, EbmReport **report);
+
+static EbmStatus
+give_input(const Session *s, const EbmNamed *a, EbmReport **report)
+{
+    return s->training ? ebm_training_set_array(s->training, a->name, &a->array, report)
+                       : ebm_run_set_array(s->run, a->name, &a->array, report);
+}
+
+static EbmStatus
+give_column(const Session *s, const EbmNamed *a, EbmReport **report)
+{
+    return ebm_training_set_data(s->training, a->name, &a->array, report);
+}
+
+static int
+give_all(const Session *s, const EbmNamed *arrays, size_t n, GiveArray *give)
+{
+    int code = EXIT_done;
+
+    for (size_t i = 0; i < n && !code; i++) {
+        EbmReport *report = NULL;
+        EbmStatus status = give(s, &arrays[i], &report);
+        code = finish_report(status, report);
+    }
+    return code;
 }
 
 static int
@@ -287,27 +333,27 @@ bind_weights(Session *s)
     EbmNamed *named = calloc(n + 1, sizeof *named);
     for (size_t i = 0; named && i < n; i++)
         ebm_file_get(s->weights_file, i, &named[i]);
-    status = ebm_run_set_params(s->run, named, n, &report);
+    status = s->training ? ebm_training_set_params(s->training, named, n, &report)
+                         : ebm_run_set_params(s->run, named, n, &report);
     free(named);
     return finish_report(status, report);
 }
 
 static int
-bind_arrays(Session *s)
+bind_start(Session *s)
 {
     EbmReport *report = NULL;
-    EbmStatus status = EBM_OK;
+    EbmStatus status = ebm_run_set_start(s->run, &s->start, &report);
 
-    for (size_t i = 0; i < s->args->data.n && status == EBM_OK; i++) {
-        ebm_report_free(report);
-        report = NULL;
-        status = ebm_run_set_array(s->run, s->inputs[i].name, &s->inputs[i].array, &report);
-    }
-    if (status == EBM_OK && s->choice.init == EBM_INIT_given) {
-        ebm_report_free(report);
-        report = NULL;
-        status = ebm_run_set_start(s->run, &s->start, &report);
-    }
+    return finish_report(status, report);
+}
+
+static int
+make_kernel(Session *s)
+{
+    EbmReport *report = NULL;
+    EbmStatus status = ebm_kernel_create(s->program, &s->kernel_options, &s->kernel, &report);
+
     return finish_report(status, report);
 }
 
@@ -315,15 +361,29 @@ int
 session_run(Session *s, const EbmRunOptions *plan)
 {
     EbmReport *report = NULL;
-    EbmStatus status = ebm_kernel_create(s->program, &s->kernel_options, &s->kernel, &report);
+    int code = make_kernel(s);
 
-    if (status != EBM_OK)
-        return finish_report(status, report);
-    ebm_report_free(report);
-    report = NULL;
-    status = ebm_run_create(s->kernel, plan, &s->run, &report);
-    int code = finish_report(status, report);
-    code = code ? code : bind_arrays(s);
+    if (code)
+        return code;
+    EbmStatus status = ebm_run_create(s->kernel, plan, &s->run, &report);
+    code = finish_report(status, report);
+    code = code ? code : give_all(s, s->inputs, s->choice.n_inputs, give_input);
+    code = code || s->choice.init != EBM_INIT_given ? code : bind_start(s);
+    return code || !s->args->weights ? code : bind_weights(s);
+}
+
+int
+session_train(Session *s, const EbmTrainingOptions *plan)
+{
+    EbmReport *report = NULL;
+    int code = make_kernel(s);
+
+    if (code)
+        return code;
+    EbmStatus status = ebm_training_create(s->kernel, plan, &s->training, &report);
+    code = finish_report(status, report);
+    code = code ? code : give_all(s, s->columns, s->choice.n_columns, give_column);
+    code = code ? code : give_all(s, s->inputs, s->choice.n_inputs, give_input);
     return code || !s->args->weights ? code : bind_weights(s);
 }
 
@@ -333,18 +393,15 @@ session_close(Session *s)
     if (!s->args)
         return;
     ebm_run_free(s->run);
+    ebm_training_free(s->training);
     ebm_kernel_free(s->kernel);
     ebm_program_free(s->program);
     for (size_t i = 0; s->data_file && i < s->args->data.n; i++)
         ebm_file_free(s->data_file[i]);
-    for (size_t i = 0; s->names && i < s->args->hyper.n; i++)
-        free(s->names[i]);
     ebm_file_free(s->start_file);
     ebm_file_free(s->weights_file);
+    close_choices(s);
     free(s->data_file);
     free(s->inputs);
-    free(s->names);
-    free(s->statics);
-    free(s->energy_settings);
-    free(s->sampler_settings);
+    free(s->columns);
 }

@@ -177,6 +177,7 @@ emit_node(Emit *e, uint32_t id)
     case OP_at: emit_at(e, id); break;
     case OP_update: emit_update(e, id); break;
     case OP_word: emit_word(e, id); break;
+    case OP_chain_index: emit_chain_index(e, id); break;
     case OP_if: emit_if(e, id); break;
     case OP_for: emit_for(e, id); break;
     case OP_while: emit_while(e, id); break;

@@ -39,6 +39,8 @@ typedef struct Value {
     LLVMValueRef v;
     bool chain;
     bool known; /* index holds */
+    /* Not 0: lane l is index + l, for as many lanes as this; the others hold anything. */
+    uint8_t ramp;
     Index index;
     uint32_t row;       /* arrays: 1, lanes, or EBM_BLOCK */
     LLVMValueRef apart; /* records of two blocks: bytes from one to the other; else NULL */
@@ -100,11 +102,18 @@ typedef struct Random {
     LLVMValueRef step_low;                  /* i64, below 2^32 */
     LLVMValueRef high;                      /* i64: step high << 10 */
     LLVMValueRef chain_high;                /* i64, below 2^10 */
+    LLVMValueRef first;                     /* i64: chain of lane 0 */
     LLVMValueRef even, odd;                 /* i64 vectors: low words of the lanes' chains */
 } Random;
 
 /* Whether `sample` works on two blocks at once where it can. */
 typedef enum Pairing { PAIR_never, PAIR_if_it_pays, PAIR_always } Pairing;
+
+/* Where result `result` of loop `loop` is to stand: what reads it outside is there. */
+typedef struct Home {
+    uint32_t loop, result;
+    LLVMValueRef at;
+} Home;
 
 typedef struct Emit {
     Arena *arena;
@@ -135,6 +144,10 @@ typedef struct Emit {
     Memo memo;
     uint32_t versions;
     bool preparing;
+    bool whole;      /* a phase over the whole batch: nothing is left to `prepare` */
+    uint8_t *spread; /* by node: a loop whose axis `spread - 1` is the lanes; 0: others */
+    Home *home;
+    size_t n_homes;
     Random random;
     LLVMValueRef step, n_steps, n_warmup; /* i32 */
 
@@ -179,7 +192,8 @@ enum {
     TAG_key,
     TAG_half,
     TAG_counter,
-    TAG_place
+    TAG_place,
+    TAG_run /* + lanes << 8 */
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
 LLVMValueRef vector_of(Emit *e, const Value *x);
@@ -221,6 +235,13 @@ LLVMValueRef element_address(Emit *e, const Value *array, DType d, Index element
 Value load_element(Emit *e, const Value *array, DType d, Index element);
 void store_element(Emit *e, const Value *array, DType d, Index element, const Value *x);
 Value array_part(Emit *e, const Value *array, DType d, Index element);
+/* x to the lanes' addresses `at`, where mask. */
+void scatter(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef x);
+/* n elements of memory that stand one after another, those of `live` lanes. */
+LLVMValueRef load_run(Emit *e, DType d, LLVMValueRef at, unsigned lanes, unsigned live);
+void store_run(Emit *e, DType d, LLVMValueRef at, LLVMValueRef x, unsigned live);
+/* Nothing writes to what `prepare` left and the launch gave. */
+void mark_invariant(Emit *e, LLVMValueRef load);
 void copy_array(Emit *e, const Value *to, const Value *from, Type type);
 /* to = mask ? from : to */
 void blend_array(Emit *e, const Value *to, const Value *from, LLVMValueRef mask, Type type);
@@ -235,6 +256,7 @@ void constant_array(Emit *e, uint32_t id);
 
 /* ---- random.c */
 void emit_word(Emit *e, uint32_t id);
+void emit_chain_index(Emit *e, uint32_t id);
 
 /* ---- schedule.c */
 typedef struct LoopPlan {
@@ -249,6 +271,12 @@ LoopPlan plan_loop(const Emit *e, const Node *loop);
 /* Is the function to work on two blocks at once?  Products with uniform matrices and random
  * words do well so. */
 bool plan_pairs(const Emit *e);
+/* How a loop whose axis `lanes` becomes the lanes is cut: rows along axis `rows` (the rank:
+ * there is none), columns are vectors along `lanes`. */
+typedef struct TilePlan {
+    unsigned rows, columns;
+} TilePlan;
+TilePlan plan_spread(const Emit *e, const Node *loop, unsigned lanes, unsigned rows);
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
@@ -274,6 +302,11 @@ LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
 
 /* ---- loop.c */
 void emit_loop(Emit *e, uint32_t id);
+/* The array of result k of loop `id`. */
+Value loop_array(Emit *e, uint32_t id, uint32_t k, bool chain);
+LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
+/* What leaves every operand as it is: -0 for sums. */
+Scalar neutral_of_fold(FoldKind kind, DType d);
 
 /* ---- panel.c */
 /* Reads the array of an `at` through a panel, if it is of that shape. */
@@ -284,20 +317,91 @@ void emit_panels(Emit *e);
 typedef struct Analysis {
     uint8_t *variance, *prepared, *updated;
     uint64_t *kept_at;
+    uint8_t *spread; /* as in Emit; NULL but for phases over the whole batch */
 } Analysis;
+/* Is it an array, or a number, that the launch gives? */
+bool is_launch_input(InputKind kind);
+/* By node: whether its value is by lane.  Loops of `spread` (or NULL) have lanes inside. */
+uint8_t *lane_variance(const Function *f, Arena *arena, const uint8_t *spread);
 Analysis analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes);
+/* The same for a phase over the whole batch: `prepare` has nothing to do. */
+Analysis analyse_whole(const Function *f, Arena *arena);
 /* Values of prepared nodes, read from or written to the uniform area. */
 void load_kept(Emit *e);
 void store_kept(Emit *e);
 LLVMValueRef place_pointer(Emit *e, Place p);
 
+/* ---- spread.c */
+/* By node: 1 + the axis of a loop that becomes the lanes, or 0. */
+uint8_t *find_spread(const Function *f, Arena *arena);
+void emit_spread(Emit *e, uint32_t id);
+/* Reads consecutive elements, if that is what the lanes of this `at` want. */
+bool ramp_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret);
+/* Copies n elements of a dense array to another one. */
+void copy_dense(Emit *e, const Value *to, const Value *from, DType d, uint64_t n);
+
+/* ---- tile.c */
+typedef struct Tile {
+    Turns blocks, tiles;
+    LLVMValueRef block; /* i64 */
+    LLVMValueRef lane;  /* i64: first lane within the block */
+} Tile;
+/* The launch's blocks, those of them that make pairs, or the others.  The first of a pair is
+ * even, so that the upper half of a chain's number is the same for both. */
+typedef enum TileRange { TILE_all, TILE_pairs, TILE_rest } TileRange;
+/* The entry point `name`: calls `pairs`, if there is one, and `body`. */
+void emit_shell(Emit *e, const char *name, LLVMValueRef pairs, LLVMValueRef body);
+/* The body of an entry point, the builder in its first block. */
+LLVMValueRef open_body(Emit *e, const char *name);
+void set_function(Emit *e, const Function *f, const Analysis *a);
+void bind_uniform_inputs(Emit *e);
+void load_constants(Emit *e);
+void set_step(Emit *e, LLVMValueRef step);
+Tile tile_open(Emit *e, TileRange range);
+void tile_close(Emit *e, Tile *t);
+/* What to add for the second block of a pair, whose records are `bytes` after the first's. */
+LLVMValueRef apart_by(const Emit *e, LLVMValueRef bytes);
+/* Element [0] of a value in record `block` of an array of records, at this tile's lanes. */
+Value record_value(Emit *e, const Tile *t, LLVMValueRef records, uint64_t bytes,
+                   uint64_t offset, DType d);
+/* A record as the body works on it: small ones, and those of pairs, in an array of their own.
+ */
+Value local_record(Emit *e, const Value *record, Type type);
+Type slot_type(const EbmSlot *s);
+void bind_array(Emit *e, Ref param, const Value *array, Type type);
+/* A result to memory, whatever it is. */
+void put(Emit *e, const Value *to, const Value *x, Type type);
+
 /* ---- entry.c */
 void emit_entries(Emit *e, const Function *const entry[EBM_ENTRY_COUNT]);
 extern const char *const entry_symbol[EBM_ENTRY_COUNT];
 
+/* ---- phase.c */
+typedef struct PhaseList {
+    const Function **f;
+    uint8_t *group; /* EbmPhaseGroup */
+    uint8_t *kind;  /* EbmPhaseKind */
+    uint32_t n;
+} PhaseList;
+/* The phases of a training step, in the order in which they run. */
+PhaseList find_phases(const Module *m, Arena *arena);
+void emit_phases(Emit *e, const PhaseList *phases);
+/* The number of a phase, and whether it is its `prepare`, from the name of its symbol. */
+bool phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare);
+
+/* ---- rows.c */
+/* Writes x as rows of `count` elements, one a lane, the first at `to`. */
+void store_rows(Emit *e, LLVMValueRef to, const Value *x, Type type);
+
 /* ---- manifest.c */
 void manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
-                    EbmManifest *ret);
+                    const PhaseList *phases, EbmManifest *ret);
+/* Bytes of a block's record of a value. */
+uint64_t record_bytes(const EbmSlot *s);
+/* What data points read under this name: what an earlier phase gave, else a column or slot. */
+uint32_t manifest_point(const EbmManifest *m, const char *name);
+/* What result i of phase f is written to. */
+uint32_t manifest_result(const EbmManifest *m, const Function *f, uint32_t i);
 uint32_t manifest_hyper(const EbmManifest *m, const char *name);
 uint32_t manifest_input(const EbmManifest *m, const char *name);
 uint32_t manifest_state(const EbmManifest *m, const char *name);

@@ -128,6 +128,19 @@ relocate(Object *o)
 }
 
 static void
+set_entry(EbmManifest *m, const char *name, uint64_t at)
+{
+    uint32_t number;
+    bool prepare;
+
+    for (int entry = 0; entry < EBM_ENTRY_COUNT; entry++)
+        if (strcmp(name, entry_symbol[entry]) == 0)
+            m->entry[entry] = at;
+    if (phase_of_symbol(name, &number, &prepare))
+        *(prepare ? &m->phase[number].prepare : &m->phase[number].run) = at;
+}
+
+static void
 find_entries(const Object *o, EbmManifest *manifest)
 {
     for (unsigned i = 0; i < o->n; i++) {
@@ -137,10 +150,8 @@ find_entries(const Object *o, EbmManifest *manifest)
         const Elf64_Sym *s = (const void *)(o->bytes + t->sh_offset);
         const char *names = (const char *)o->bytes + o->section[t->sh_link].sh_offset;
         for (size_t k = 0; k < t->sh_size / sizeof *s; k++)
-            for (int entry = 0; entry < EBM_ENTRY_COUNT; entry++)
-                if (s[k].st_shndx != SHN_UNDEF && s[k].st_shndx < o->n &&
-                    strcmp(names + s[k].st_name, entry_symbol[entry]) == 0)
-                    manifest->entry[entry] = o->at[s[k].st_shndx] + s[k].st_value;
+            if (s[k].st_shndx != SHN_UNDEF && s[k].st_shndx < o->n)
+                set_entry(manifest, names + s[k].st_name, o->at[s[k].st_shndx] + s[k].st_value);
     }
 }
 

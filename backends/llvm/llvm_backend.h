@@ -18,6 +18,7 @@ typedef struct KernelSpec {
     unsigned lanes;  /* chains that are worked on together: 4, 8 or 16, or 32, a pair of blocks
                         where there is one; 0 is 32 where that pays, else 16, the fastest on
                         AVX2 too */
+    unsigned batch;  /* data points of a training step, for the manifest; 0 if there is none */
     unsigned level;  /* 0 compiles fast, 1 makes fast code; the results are the same */
     bool want_llvm;  /* also return the LLVM IR after its passes */
     bool want_asm;   /* also return assembly */
@@ -30,7 +31,8 @@ typedef struct KernelImage {
     const char *asm_text;
 } KernelImage;
 
-/* Compiles the entry functions @start, @step, @eval that `loops` has, all in loop form.
+/* Compiles the entry functions @start, @step, @eval that `loops` has, and the phases of a
+ * training step, @memory, @slots, @train.0, @train.1, ..., all in loop form.
  * *ret lives in `arena`.  False: reported. */
 bool llvm_compile(const Module *loops, const KernelSpec *spec, Arena *arena, KernelImage *ret,
                   DiagList *diags);

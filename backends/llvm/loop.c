@@ -48,8 +48,8 @@ yield_chain(const Emit *e, const Loop *l, uint32_t k)
 
 /* ---- combining */
 
-static LLVMValueRef
-combine(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y)
+LLVMValueRef
+combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y)
 {
     switch (kind) {
     case FOLD_sum: return build_op(e, OP_add, d, x, y, NULL);
@@ -86,8 +86,8 @@ empty_fold(FoldKind kind, DType d)
 }
 
 /* What leaves every operand as it is: -0 for sums. */
-static Scalar
-neutral(FoldKind kind, DType d)
+Scalar
+neutral_of_fold(FoldKind kind, DType d)
 {
     if (kind == FOLD_sum && dtype_is_float(d))
         return scalar_from_double(-0.0, d);
@@ -183,7 +183,7 @@ fold_element(Emit *e, Index element, void *user)
     Value x = load_element(e, f->x, f->d, element);
     Value r = {.chain = f->part->chain};
 
-    r.v = combine(e, f->kind, f->d, old, r.chain ? vector_of(e, &x) : scalar_of(e, &x));
+    r.v = combine_folds(e, f->kind, f->d, old, r.chain ? vector_of(e, &x) : scalar_of(e, &x));
     store_element(e, f->part, f->d, element, &r);
 }
 
@@ -205,7 +205,7 @@ fold_memory(Emit *e, Value *memory, FoldKind kind, Type type, Index linear, cons
     if (type.rank == 0) {
         Value r = {.chain = memory->chain};
         LLVMValueRef old = read_memory(e, memory, d, at);
-        r.v = combine(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
+        r.v = combine_folds(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
         store_element(e, memory, d, at, &r);
         return;
     }
@@ -224,7 +224,7 @@ fold_register(Emit *e, Loop *l, unsigned at, FoldKind kind, Type type, Index lin
     LLVMValueRef v = chain ? vector_of(e, x) : scalar_of(e, x);
     LLVMValueRef *part = &l->part[at * PARTIALS + (known ? residue : linear.offset % PARTIALS)];
 
-    *part = *part ? combine(e, kind, (DType)type.dtype, *part, v) : v;
+    *part = *part ? combine_folds(e, kind, (DType)type.dtype, *part, v) : v;
 }
 
 static void
@@ -364,7 +364,8 @@ open_memory(Emit *e, Loop *l)
             continue;
         Type type = partials_type(value);
         l->memory[at] = array_new(e, type, l->ret[at].chain);
-        fill_array(e, &l->memory[at], type, neutral((FoldKind)l->kind[k], (DType)value.dtype));
+        fill_array(e, &l->memory[at], type,
+                   neutral_of_fold((FoldKind)l->kind[k], (DType)value.dtype));
     }
 }
 
@@ -377,7 +378,7 @@ tree(Emit *e, FoldKind kind, DType d, LLVMValueRef *p, uint64_t total)
     for (unsigned s = PARTIALS / 2; s; s /= 2)
         for (unsigned i = 0; i < s; i++)
             if (i + s < n)
-                p[i] = combine(e, kind, d, p[i], p[i + s]);
+                p[i] = combine_folds(e, kind, d, p[i], p[i + s]);
     return p[0];
 }
 
@@ -463,8 +464,8 @@ start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
         uint32_t k = at % l->n->n_results;
         DType d = (DType)l->n->result[k].dtype;
         for (unsigned r = 0; folds_scalar(l, at) && r < width; r++) {
-            LLVMValueRef first =
-                constant_lanes(e, d, neutral((FoldKind)l->kind[k], d), l->ret[at].chain);
+            LLVMValueRef first = constant_lanes(e, d, neutral_of_fold((FoldKind)l->kind[k], d),
+                                                l->ret[at].chain);
             LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
             LLVMAddIncoming(phi, &first, (LLVMBasicBlockRef[]){t->before}, 1);
             s->phi[at * PARTIALS + r] = l->part[at * PARTIALS + r] = phi;
@@ -554,6 +555,26 @@ by_strips(const Loop *l)
            (w & (w - 1)) == 0 && w <= PARTIALS;
 }
 
+/* Where the phase's result is to be, if this is one. */
+static LLVMValueRef
+home_of(const Emit *e, uint32_t loop, uint32_t k)
+{
+    for (size_t i = 0; i < e->n_homes; i++)
+        if (e->home[i].loop == loop && e->home[i].result == k)
+            return e->home[i].at;
+    return NULL;
+}
+
+Value
+loop_array(Emit *e, uint32_t id, uint32_t k, bool chain)
+{
+    LLVMValueRef at = home_of(e, id, k);
+
+    if (at)
+        return (Value){.v = at, .root = at, .row = 1, .version = ++e->versions};
+    return array_new(e, e->f->node[id].result[k], chain);
+}
+
 static void
 open_results(Emit *e, Loop *l)
 {
@@ -561,7 +582,7 @@ open_results(Emit *e, Loop *l)
         uint32_t k = at % l->n->n_results;
         bool chain = yield_chain(e, l, k);
         if (l->n->result[k].rank)
-            l->ret[at] = array_new(e, l->n->result[k], chain);
+            l->ret[at] = loop_array(e, (uint32_t)(l->n - e->f->node), k, chain);
         l->ret[at].chain = chain;
     }
 }
@@ -586,6 +607,10 @@ void
 emit_loop(Emit *e, uint32_t id)
 {
     const Node *n = &e->f->node[id];
+    if (e->spread && e->spread[id]) {
+        emit_spread(e, id);
+        return;
+    }
     Loop l = {.n = n, .body = n->own[0], .rank = (unsigned)n->attr.ints[0], .total = 1};
 
     l.extent = n->attr.ints + 1;

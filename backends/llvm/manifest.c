@@ -30,7 +30,7 @@ slot_of(const char *name, Type type)
     return s;
 }
 
-static uint64_t
+uint64_t
 record_bytes(const EbmSlot *s)
 {
     return (s->count * EBM_BLOCK * dtype_size((DType)s->dtype) + 63) & ~UINT64_C(63);
@@ -84,17 +84,94 @@ add_input(EbmManifest *m, const Input *in, Type type)
 }
 
 static void
-add_state(EbmManifest *m, const Input *in, Type type)
+add_state(EbmManifest *m, const char *name, Type type)
 {
-    if (manifest_state(m, in->name) != UINT32_MAX)
+    if (manifest_state(m, name) != UINT32_MAX)
         return;
-    EbmSlot s = slot_of(in->name, type);
+    EbmSlot s = slot_of(name, type);
     s.offset = m->state_bytes;
     m->state_bytes += record_bytes(&s);
     if (m->n_state == 0)
         m->x_bytes = m->state_bytes;
     m->state[m->n_state++] = s;
 }
+
+/* ---- what phases read and write */
+
+static uint32_t
+find_exchange(const EbmManifest *m, const char *name, EbmRole role, EbmLayout layout)
+{
+    for (uint32_t i = 0; i < m->n_exchange; i++) {
+        const EbmExchange *x = &m->exchange[i];
+        if (x->role == (uint32_t)role && x->layout == (uint32_t)layout &&
+            strncmp(x->slot.name, name, sizeof x->slot.name - 1) == 0)
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t
+manifest_point(const EbmManifest *m, const char *name)
+{
+    uint32_t i = find_exchange(m, name, EBM_ROLE_handed, EBM_LAYOUT_records);
+
+    return i != UINT32_MAX ? i : find_exchange(m, name, EBM_ROLE_point, EBM_LAYOUT_records);
+}
+
+/* A role and a layout for each kind of result; values and reports that differ between data
+ * points are records whatever stands here. */
+static const struct {
+    EbmRole role;
+    EbmLayout layout;
+} written[OUTPUT_COUNT] = {
+    [OUTPUT_value] = {EBM_ROLE_value, EBM_LAYOUT_whole},
+    [OUTPUT_report] = {EBM_ROLE_report, EBM_LAYOUT_whole},
+    [OUTPUT_param] = {EBM_ROLE_param, EBM_LAYOUT_whole},
+    [OUTPUT_memory] = {EBM_ROLE_memory, EBM_LAYOUT_whole},
+    [OUTPUT_slot] = {EBM_ROLE_slot, EBM_LAYOUT_records},
+    [OUTPUT_points] = {EBM_ROLE_handed, EBM_LAYOUT_records},
+    [OUTPUT_rows] = {EBM_ROLE_handed, EBM_LAYOUT_rows},
+    [OUTPUT_whole] = {EBM_ROLE_handed, EBM_LAYOUT_whole},
+};
+
+uint32_t
+manifest_result(const EbmManifest *m, const Function *f, uint32_t i)
+{
+    const Output *o = &f->output[i];
+    EbmRole role = written[o->kind].role;
+    uint32_t records = find_exchange(m, o->name, role, EBM_LAYOUT_records);
+
+    if (written[o->kind].layout == EBM_LAYOUT_whole && role != EBM_ROLE_handed &&
+        records != UINT32_MAX)
+        return records;
+    return find_exchange(m, o->name, role, written[o->kind].layout);
+}
+
+static void
+add_exchange(EbmManifest *m, const char *name, Type type, EbmRole role, EbmLayout layout)
+{
+    if (find_exchange(m, name, role, layout) == UINT32_MAX)
+        m->exchange[m->n_exchange++] =
+            (EbmExchange){.slot = slot_of(name, type), .layout = layout, .role = role};
+}
+
+static void
+add_results(EbmManifest *m, const Function *f, Arena *arena)
+{
+    const uint8_t *vary = lane_variance(f, arena, NULL);
+
+    for (uint32_t i = 0; i < f->region[0].n_yields; i++) {
+        const Output *o = &f->output[i];
+        Ref y = f->region[0].yield[i];
+        EbmLayout layout = written[o->kind].layout;
+        bool by_point = o->kind == OUTPUT_value || o->kind == OUTPUT_report;
+        if (by_point && vary[y.id] == VARY_chain)
+            layout = EBM_LAYOUT_records;
+        add_exchange(m, o->name, ir_type(f, y), written[o->kind].role, layout);
+    }
+}
+
+/* ---- the whole */
 
 static void
 add_inputs(EbmManifest *m, const Function *f)
@@ -106,14 +183,28 @@ add_inputs(EbmManifest *m, const Function *f)
         const Input *in = &f->input[i];
         switch ((InputKind)in->kind) {
         case INPUT_x:
-        case INPUT_state: add_state(m, in, type); break;
+        case INPUT_state: add_state(m, in->name, type); break;
         case INPUT_hyper: add_hyper(m, in, type); break;
         case INPUT_data:
         case INPUT_param:
-        case INPUT_given: add_input(m, in, type); break;
+        case INPUT_given:
+        case INPUT_memory:
+        case INPUT_handed: add_input(m, in, type); break;
+        case INPUT_point:
+            if (manifest_point(m, in->name) == UINT32_MAX)
+                add_exchange(m, in->name, type, EBM_ROLE_point, EBM_LAYOUT_records);
+            break;
         default: break;
         }
     }
+}
+
+/* A program that only starts, as a data set does, keeps what it starts with. */
+static void
+add_started(EbmManifest *m, const Function *start)
+{
+    for (uint32_t i = 0; i < start->region[0].n_yields; i++)
+        add_state(m, start->output[i].name, ir_type(start, start->region[0].yield[i]));
 }
 
 static void
@@ -131,8 +222,32 @@ add_outputs(EbmManifest *m, const Function *step, const Function *eval)
     }
 }
 
+static void
+add_phases(EbmManifest *m, const PhaseList *phases, Arena *arena)
+{
+    size_t values = 1;
+
+    for (uint32_t i = 0; i < phases->n; i++)
+        values += phases->f[i]->region[0].n_params + phases->f[i]->region[0].n_yields;
+    m->exchange = arena_array(arena, EbmExchange, values);
+    m->phase = arena_array(arena, EbmPhase, phases->n + 1);
+    m->n_phases = phases->n;
+    for (uint32_t i = 0; i < phases->n; i++) {
+        add_inputs(m, phases->f[i]);
+        add_results(m, phases->f[i], arena);
+        m->phase[i] = (EbmPhase){phases->group[i], phases->kind[i], UINT64_MAX, UINT64_MAX};
+    }
+}
+
+static size_t
+count_inputs(const Function *f)
+{
+    return f ? f->region[0].n_params : 0;
+}
+
 void
-manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT], EbmManifest *ret)
+manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
+               const PhaseList *phases, EbmManifest *ret)
 {
     static const EbmEntry order[] = {EBM_ENTRY_sample, EBM_ENTRY_eval, EBM_ENTRY_start};
     const Function *start = entry[EBM_ENTRY_start];
@@ -140,18 +255,23 @@ manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT], EbmMa
 
     for (int i = 0; i < 3; i++) {
         const Function *f = entry[order[i]];
-        inputs += f ? f->region[0].n_params : 0;
+        inputs += count_inputs(f);
         outputs += f ? f->region[0].n_yields : 0;
     }
+    for (uint32_t i = 0; i < phases->n; i++)
+        inputs += count_inputs(phases->f[i]);
     *ret = (EbmManifest){.hyper = arena_array(arena, EbmHyper, inputs),
                          .input = arena_array(arena, EbmSlot, inputs),
-                         .state = arena_array(arena, EbmSlot, inputs),
+                         .state = arena_array(arena, EbmSlot, inputs + outputs),
                          .report = arena_array(arena, EbmSlot, outputs),
                          .value = arena_array(arena, EbmSlot, outputs)};
     for (int i = 0; i < 3; i++)
         if (entry[order[i]])
             add_inputs(ret, entry[order[i]]);
+    if (start && !entry[EBM_ENTRY_sample])
+        add_started(ret, start);
     add_outputs(ret, entry[EBM_ENTRY_sample], entry[EBM_ENTRY_eval]);
+    add_phases(ret, phases, arena);
     for (uint32_t i = 0; start && i < start->region[0].n_params; i++)
         ret->x_given |= start->input[i].kind == INPUT_x;
     for (int i = 0; i < EBM_ENTRY_COUNT; i++)

@@ -156,8 +156,7 @@ constant_value(Emit *e, DType d, Scalar s)
                        : uniform_value(scalar_constant(e, d, s));
 }
 
-/* Nothing writes to what `prepare` left and the launch gave. */
-static void
+void
 mark_invariant(Emit *e, LLVMValueRef load)
 {
     unsigned kind = LLVMGetMDKindIDInContext(e->context, "invariant.load", 14);
@@ -257,7 +256,11 @@ copy_array(Emit *e, const Value *to, const Value *from, Type type)
 {
     Copy c = {to, from, NULL, (DType)type.dtype};
 
-    if (to->v != from->v)
+    if (to->v == from->v)
+        return;
+    if (!to->chain && !from->chain)
+        copy_dense(e, to, from, c.d, type_size(type));
+    else
         each_element(e, type_size(type), copy_element, &c);
 }
 
@@ -402,13 +405,51 @@ gather(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef otherw
     return from_memory(e, d, masked_call(e, "llvm.masked.gather", t, LLVMTypeOf(at), arg));
 }
 
-static void
+void
 scatter(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef x)
 {
     LLVMTypeRef t = memory_type(e, d, true);
     LLVMValueRef arg[4] = {to_memory(e, d, true, x), at, int32_of(e, dtype_size(d)), mask};
 
     masked_call(e, "llvm.masked.scatter", t, LLVMTypeOf(at), arg);
+}
+
+static LLVMValueRef
+first_lanes(Emit *e, unsigned live, unsigned lanes)
+{
+    LLVMValueRef mask[MAX_LANES];
+
+    for (unsigned i = 0; i < lanes; i++)
+        mask[i] = LLVMConstInt(e->i1, i < live, false);
+    return LLVMConstVector(mask, lanes);
+}
+
+LLVMValueRef
+load_run(Emit *e, DType d, LLVMValueRef at, unsigned lanes, unsigned live)
+{
+    LLVMTypeRef t = LLVMVectorType(memory_type(e, d, false), lanes);
+
+    if (live == lanes)
+        return element_load(e, t, at, dtype_size(d));
+    LLVMValueRef arg[4] = {at, int32_of(e, dtype_size(d)), first_lanes(e, live, lanes),
+                           LLVMConstNull(t)};
+    return masked_call(e, "llvm.masked.load", t, e->ptr, arg);
+}
+
+void
+store_run(Emit *e, DType d, LLVMValueRef at, LLVMValueRef x, unsigned live)
+{
+    unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(x));
+    LLVMTypeRef t = LLVMVectorType(memory_type(e, d, false), lanes);
+
+    if (d == DT_bool)
+        x = LLVMBuildZExt(e->b, x, t, "");
+    if (live == lanes) {
+        LLVMSetAlignment(LLVMBuildStore(e->b, x, at), dtype_size(d));
+        return;
+    }
+    LLVMValueRef arg[4] = {x, at, int32_of(e, dtype_size(d)), first_lanes(e, live, lanes)};
+    masked_call(e, "llvm.masked.store", t, e->ptr, arg);
 }
 
 /* What stands out of range. */
@@ -468,7 +509,7 @@ at_instance(Emit *e, const Node *n, unsigned i)
 
     if (type_size(type) == 0 && n->type.rank == 0)
         return uniform_value(nothing(e, d));
-    if (panel_load(e, n, i, array, &r))
+    if (ramp_load(e, n, i, array, &r) || panel_load(e, n, i, array, &r))
         return r;
     for (uint32_t k = 1; k < n->n_args; k++)
         index[k - 1] = value_at(e, n->arg[k], i);

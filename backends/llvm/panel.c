@@ -76,7 +76,7 @@ panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret)
 {
     Type type = ir_type(e->f, n->arg[0]);
 
-    if (e->preparing || array->place.kind == PLACE_none || n->n_args != 3 ||
+    if (e->preparing || e->whole || array->place.kind == PLACE_none || n->n_args != 3 ||
         !is_worth_packing(type))
         return false;
     for (uint32_t k = 0; k < 2; k++) {

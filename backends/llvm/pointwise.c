@@ -323,6 +323,22 @@ fold(Emit *e, const Node *n, const Value *const arg[3], Value *ret)
     return false;
 }
 
+/* Lanes that count up still do so with a uniform number added to them. */
+static void
+follow_ramp(Emit *e, const Node *n, const Value *const arg[3], Value *ret)
+{
+    bool first = n->n_args == 2 && arg[0]->ramp && arg[1]->known;
+    bool second = n->n_args == 2 && n->op == OP_add && arg[1]->ramp && arg[0]->known;
+    Value sum;
+
+    if ((!first && !second) || (n->op != OP_add && n->op != OP_sub) ||
+        !index_pointwise(e, (Op)n->op, arg[0]->index, arg[1]->index, &sum) || !sum.known ||
+        sum.index.high > INT32_MAX - MAX_LANES)
+        return;
+    ret->ramp = arg[first ? 0 : 1]->ramp;
+    ret->index = sum.index;
+}
+
 Value
 emit_pointwise(Emit *e, const Node *n, const Value *const arg[3])
 {
@@ -342,5 +358,7 @@ emit_pointwise(Emit *e, const Node *n, const Value *const arg[3])
     LLVMValueRef v = memo_find(e, key);
     if (!v)
         v = memo_keep(e, key, build_node(e, n, d, x));
-    return chain ? chain_value(v) : uniform_value(v);
+    Value r = chain ? chain_value(v) : uniform_value(v);
+    follow_ramp(e, n, arg, &r);
+    return r;
 }

@@ -275,3 +275,18 @@ emit_word(Emit *e, uint32_t id)
         ret[i] =
             word_at(e, &n->attr.draw, value_at(e, n->arg[0], i), value_at(e, n->arg[1], i));
 }
+
+void
+emit_chain_index(Emit *e, uint32_t id)
+{
+    Value *ret = value_room(e, id, 1);
+    LLVMValueRef lane[MAX_LANES];
+
+    for (unsigned i = 0; i < e->lanes; i++)
+        lane[i] = int32_of(e, i);
+    LLVMValueRef first = LLVMBuildTrunc(e->b, e->random.first, e->i32, "");
+    LLVMValueRef v =
+        LLVMBuildAdd(e->b, splat(e, first, e->lanes), LLVMConstVector(lane, e->lanes), "");
+    for (unsigned i = 0; i < e->frame->n; i++)
+        ret[i] = chain_value(v);
+}

@@ -14,6 +14,7 @@ enum {
     SMALL_TURNS = 4,
     SMALL_COST = 2048,
     WORD_COST = 12,
+    PRODUCT_COST = 32,
     PAIR_TURNS = 8,
     PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
 };
@@ -168,7 +169,8 @@ waits_for_words(const Emit *e)
 {
     bool word = false;
 
-    if (e->manifest->state[0].dtype != DT_f32 || e->manifest->state[0].count > PAIR_STATE)
+    if (e->manifest->n_state == 0 || e->manifest->state[0].dtype != DT_f32 ||
+        e->manifest->state[0].count > PAIR_STATE)
         return false;
     for (uint32_t id = 1; id < e->f->n; id++) {
         Op op = e->f->node[id].op;
@@ -216,6 +218,35 @@ plan_loop(const Emit *e, const Node *n)
     p.whole = (total <= WHOLE_TURNS && emitted <= WHOLE_COST) ||
               (total <= SMALL_TURNS && emitted <= SMALL_COST) || total <= 1 ||
               (p.jam && total <= p.factor);
+    return p;
+}
+
+/* Products have accumulators in most of the registers; others overlap a few vectors. */
+TilePlan
+plan_spread(const Emit *e, const Node *n, unsigned lanes, unsigned rows)
+{
+    const int64_t *extent = n->attr.ints + 1;
+    bool has_rows = rows < (unsigned)n->attr.ints[0];
+    unsigned vectors = (unsigned)((extent[lanes] + e->lanes - 1) / e->lanes);
+    Content c = {.cost = 0};
+    TilePlan p = {1, 1};
+
+    look(e, n->own[0], &c);
+    if (c.inner_for && !c.inner_loop && !c.inner_while && c.cost <= PRODUCT_COST) {
+        unsigned bytes = c.carried_bytes ? c.carried_bytes : 4;
+        unsigned each = (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
+        p.rows = has_rows ? jam_width(e, &c, (uint32_t)extent[rows]) : 1;
+        p.columns = (e->registers == 32 ? 24 : 12) / (p.rows * each);
+        if (p.columns > 2 && vectors % p.columns && vectors % (p.columns - 1) == 0)
+            p.columns--;
+    } else if (!c.inner_loop && !c.inner_while && !c.inner_for) {
+        p.columns = c.cost <= 8 ? 4 : c.cost <= 24 ? 2 : 1;
+    }
+    if (p.columns > vectors)
+        p.columns = vectors;
+    if (p.columns > 8)
+        p.columns = 8;
+    p.columns += !p.columns;
     return p;
 }
 

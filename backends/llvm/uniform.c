@@ -3,7 +3,8 @@
  * uniform.c -- what is the same for all chains and all steps is computed once
  *
  * Nodes of a function's body that depend only on hyperparameters and inputs are done by
- * `prepare`; those that others read are kept in the launch's uniform area.
+ * `prepare`; those that others read are kept in the launch's uniform area.  A phase over the
+ * whole batch does everything itself: it is run once.
  */
 #include <assert.h>
 
@@ -62,15 +63,27 @@ raise_carried(const Function *f, const Node *n, uint8_t *vary)
     return changed | (all && raise(&vary[n - f->node]));
 }
 
-static uint8_t *
-lane_variance(const Function *f, Arena *arena)
+/* The lanes of a loop are its own: they end with it. */
+static void
+raise_lanes(const Function *f, const uint8_t *spread, uint8_t *vary)
+{
+    for (uint32_t id = 1; spread && id < f->n; id++)
+        if (spread[id])
+            raise(&vary[f->region[f->node[id].own[0]].param[spread[id] - 1].id]);
+}
+
+uint8_t *
+lane_variance(const Function *f, Arena *arena, const uint8_t *spread)
 {
     uint8_t *vary = ir_variance(f, arena);
 
+    raise_lanes(f, spread, vary);
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t id = 1; id < f->n; id++) {
             const Node *n = &f->node[id];
+            if (spread && spread[id])
+                continue;
             for (uint32_t i = 0; i < n->n_args; i++)
                 changed |= raise_if(vary, n->arg[i], &vary[id]);
             if (n->n_regions)
@@ -80,10 +93,11 @@ lane_variance(const Function *f, Arena *arena)
     return vary;
 }
 
-static bool
-is_launch_input(uint8_t kind)
+bool
+is_launch_input(InputKind kind)
 {
-    return kind == INPUT_data || kind == INPUT_param || kind == INPUT_given;
+    return kind == INPUT_data || kind == INPUT_param || kind == INPUT_given ||
+           kind == INPUT_memory || kind == INPUT_handed;
 }
 
 static bool
@@ -94,7 +108,7 @@ arg_differs(const Function *f, const Node *n)
     if (n->region != 0)
         return false;
     kind = f->input[n->attr.i].kind;
-    return kind != INPUT_hyper && !is_launch_input(kind);
+    return kind != INPUT_hyper && !is_launch_input((InputKind)kind);
 }
 
 /* By node: whether it may differ between chains, steps or purposes. */
@@ -159,14 +173,22 @@ keep(const Function *f, Ref r, const Analysis *a, uint64_t *bytes)
     *bytes += type.rank ? type_size(type) * dtype_size((DType)type.dtype) : 8;
 }
 
+static uint64_t *
+kept_nowhere(const Function *f, Arena *arena)
+{
+    uint64_t *at = arena_array(arena, uint64_t, f->n);
+
+    for (uint32_t id = 0; id < f->n; id++)
+        at[id] = NOT_KEPT;
+    return at;
+}
+
 static void
 find_kept(const Function *f, Arena *arena, Analysis *a, uint64_t *bytes)
 {
     const uint8_t *within = prepared_regions(f, arena, a->prepared);
 
-    a->kept_at = arena_array(arena, uint64_t, f->n);
-    for (uint32_t id = 0; id < f->n; id++)
-        a->kept_at[id] = NOT_KEPT;
+    a->kept_at = kept_nowhere(f, arena);
     for (uint32_t id = 1; id < f->n; id++) {
         const Node *n = &f->node[id];
         if (!a->prepared[id] && !within[n->region])
@@ -178,20 +200,38 @@ find_kept(const Function *f, Arena *arena, Analysis *a, uint64_t *bytes)
             keep(f, f->region[r].yield[i], a, bytes);
 }
 
+static void
+find_updated(const Function *f, Arena *arena, Analysis *a)
+{
+    a->updated = arena_array(arena, uint8_t, f->n);
+    for (uint32_t id = 1; id < f->n; id++)
+        if (f->node[id].op == OP_update)
+            a->updated[f->node[id].arg[0].id] = true;
+}
+
 Analysis
 analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes)
 {
-    Analysis a = {.variance = lane_variance(f, arena)};
+    Analysis a = {.variance = lane_variance(f, arena, NULL)};
     const uint8_t *differs = find_differing(f, arena, a.variance);
 
     a.prepared = arena_array(arena, uint8_t, f->n);
-    a.updated = arena_array(arena, uint8_t, f->n);
-    for (uint32_t id = 1; id < f->n; id++) {
+    for (uint32_t id = 1; id < f->n; id++)
         a.prepared[id] = is_prepared(f, id, differs);
-        if (f->node[id].op == OP_update)
-            a.updated[f->node[id].arg[0].id] = true;
-    }
+    find_updated(f, arena, &a);
     find_kept(f, arena, &a, uniform_bytes);
+    return a;
+}
+
+Analysis
+analyse_whole(const Function *f, Arena *arena)
+{
+    Analysis a = {.spread = find_spread(f, arena)};
+
+    a.variance = lane_variance(f, arena, a.spread);
+    a.prepared = arena_array(arena, uint8_t, f->n);
+    find_updated(f, arena, &a);
+    a.kept_at = kept_nowhere(f, arena);
     return a;
 }
 

@@ -17,7 +17,16 @@
  *     puts(ebm_report_text(report));
  *
  * A program is source text and the choices that fix its shapes; a kernel is its machine code;
- * a run is one set of chains with the numbers, data and weights they use.
+ * a run is one set of chains with the numbers, data and weights they use.  With a loss instead
+ * of a sampler the kernel makes training steps, and an EbmTraining holds the weights:
+ *
+ *     EbmProgramOptions choice = EBM_PROGRAM_OPTIONS_INIT;
+ *     choice.file = "moons.ebm", choice.loss = "denoising_score_matching";
+ *     choice.optimizer = "adam", choice.dataset = "two_moons";
+ *     ... ebm_program_create, ebm_kernel_create as before; EbmTraining *training;
+ *     if (ebm_training_create(kernel, NULL, &training, &report) == EBM_OK &&
+ *         ebm_training_run(training, NULL, &report) == EBM_OK)
+ *         status = ebm_training_get(training, 0, &weights, &report);
  *
  * Rules for every function:
  *   - Every object has one owner; ..._free accepts NULL.  An object may be freed before those
@@ -27,8 +36,8 @@
  *     memory to say it), else a report that the caller frees; EBM_OK may come with warnings.
  *   - Strings returned live as long as the object they came from; arguments are copied.
  *   - Programs and kernels may be shared by any number of threads.  A run belongs to one
- *     thread at a time, ebm_run_cancel excepted.  There is no other state: no object knows of
- *     another, and there is no last error.
+ *     thread at a time, ebm_run_cancel excepted; so does a training.  There is no other state:
+ * no object knows of another, and there is no last error.
  *   - The library prints nothing, changes no signal handler, and never exits.  One exception is
  *     not ours: LLVM ends the process when memory runs out while it compiles.  Where that
  *     matters, compile in a process of its own; the disk cache hands the kernel over.
@@ -75,7 +84,8 @@ typedef enum EbmStatus {
     EBM_NO_SPACE,       /* the disk is full, or a quota is reached */
     EBM_CANCELLED,      /* stopped on request; what was complete is kept */
     EBM_DEVICE_ERROR,   /* this machine cannot run that */
-    EBM_INTERNAL_ERROR  /* a mistake in the library */
+    EBM_INTERNAL_ERROR, /* a mistake in the library */
+    EBM_NOT_FINITE      /* numbers of a training step are infinite or not a number */
 } EbmStatus;
 
 /* "ok", "program error", ... */
@@ -193,6 +203,8 @@ typedef struct EbmProgramOptions {
     size_t source_size;
     EbmImport *import; /* NULL: files beside or below `file`, none for a source */
     void *import_user;
+    /* What is chosen by name may come with arguments: "Moons[h = 64]", "adam(lr = 1e-3)";
+     * settings come before those. */
     const char *energy;        /* NULL: the last one of the file */
     const char *sampler;       /* NULL: the program only evaluates */
     const EbmSetting *statics; /* static parameters of the energy: d = 100 */
@@ -207,12 +219,31 @@ typedef struct EbmProgramOptions {
     EbmType dtype; /* of `real`: EBM_TYPE_f32 or EBM_TYPE_f64 */
     EbmInit init;
     double init_low, init_high;
+
+    /* With a loss the program trains the energy (ebm_training_create) and has no sampler.  With
+     * a data set and no loss, no energy and no sampler it is that data set: what chains start
+     * from are its data points. */
+    const char *loss;
+    const char *optimizer; /* NULL: adam */
+    const char *dataset;   /* draws the data points; NULL: ebm_training_set_data gives them */
+    const EbmSetting *loss_settings; /* hyperparameters; "using.step_size" reaches into one */
+    size_t n_loss_settings;
+    const EbmSetting *optimizer_settings;
+    size_t n_optimizer_settings;
+    const EbmSetting *dataset_settings;
+    size_t n_dataset_settings;
+    const EbmNamed *columns; /* of the data, [rows, ...]: types and shapes alone are used here;
+                                ebm_training_set_data gives the values.  One without a name is
+                                the data point */
+    size_t n_columns;
+    uint32_t batch; /* data points of a training step */
 } EbmProgramOptions;
 
 #define EBM_PROGRAM_OPTIONS_INIT \
     { \
         sizeof(EbmProgramOptions), NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, \
-            NULL, 0, NULL, 0, EBM_TYPE_f32, EBM_INIT_default, -1.0, 1.0 \
+            NULL, 0, NULL, 0, EBM_TYPE_f32, EBM_INIT_default, -1.0, 1.0, NULL, NULL, NULL, \
+            NULL, 0, NULL, 0, NULL, 0, NULL, 0, 256 \
     }
 
 typedef struct EbmProgram EbmProgram;
@@ -228,17 +259,23 @@ EBM_API EbmStatus ebm_check(const EbmProgramOptions *options, EbmReport **ret_re
 
 EBM_API const char *ebm_program_energy(const EbmProgram *program);      /* its name */
 EBM_API const char *ebm_program_sampler(const EbmProgram *program);     /* NULL: none */
+EBM_API const char *ebm_program_loss(const EbmProgram *program);        /* NULL: none */
+EBM_API const char *ebm_program_optimizer(const EbmProgram *program);   /* NULL: none */
+EBM_API const char *ebm_program_dataset(const EbmProgram *program);     /* NULL: none */
 EBM_API const char *ebm_program_energy_doc(const EbmProgram *program);  /* or NULL */
 EBM_API const char *ebm_program_sampler_doc(const EbmProgram *program); /* or NULL */
 EBM_API EbmType ebm_program_dtype(const EbmProgram *program);           /* of real */
+EBM_API uint32_t ebm_program_batch(const EbmProgram *program); /* 0: it does not train */
 
 /* The named values of a program, list by list. */
 typedef enum EbmList {
-    EBM_LIST_x = 0,  /* the one position of a chain */
-    EBM_LIST_data,   /* read from files */
-    EBM_LIST_given,  /* conditions */
-    EBM_LIST_params, /* trainable, dotted names as in checkpoints */
-    EBM_LIST_reports /* of the sampler; scalars */
+    EBM_LIST_x = 0,   /* the one position of a chain */
+    EBM_LIST_data,    /* read from files */
+    EBM_LIST_given,   /* conditions */
+    EBM_LIST_params,  /* trainable, dotted names as in checkpoints */
+    EBM_LIST_reports, /* of the sampler, or of the loss and the optimizer; scalars */
+    EBM_LIST_columns, /* of a data point: the point itself, then its labels */
+    EBM_LIST_buffers  /* of the loss, [slots, ...] */
 } EbmList;
 
 typedef struct EbmValueInfo {
@@ -255,7 +292,13 @@ EBM_API size_t ebm_program_count(const EbmProgram *program, EbmList list);
 EBM_API void ebm_program_value(const EbmProgram *program, EbmList list, size_t index,
                                EbmValueInfo *ret);
 
-typedef enum EbmOwner { EBM_OWNER_energy = 0, EBM_OWNER_sampler } EbmOwner;
+typedef enum EbmOwner {
+    EBM_OWNER_energy = 0,
+    EBM_OWNER_sampler,
+    EBM_OWNER_loss,
+    EBM_OWNER_optimizer,
+    EBM_OWNER_dataset
+} EbmOwner;
 
 /* A hyperparameter.  One that is not fixed is a number that a run can set. */
 typedef struct EbmHyperInfo {
@@ -308,6 +351,14 @@ EBM_API const char *ebm_catalog_doc(const EbmCatalog *catalog); /* of the file, 
 EBM_API size_t ebm_catalog_count(const EbmCatalog *catalog);
 EBM_API void ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret);
 EBM_API void ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret);
+
+/* The lines of a file's `train { ... }` or `sample { ... }`: an expression as it is written, a
+ * text without its quotes. */
+typedef enum EbmRecipe { EBM_RECIPE_train = 0, EBM_RECIPE_sample } EbmRecipe;
+
+EBM_API size_t ebm_catalog_recipe_count(const EbmCatalog *catalog, EbmRecipe recipe);
+EBM_API void ebm_catalog_recipe(const EbmCatalog *catalog, EbmRecipe recipe, size_t index,
+                                EbmSetting *ret);
 
 /* ---- kernels */
 
@@ -512,6 +563,143 @@ EBM_API EbmStatus ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *sta
  * [n] in f64 or f32, grad [n, ...x] in f32 or f64. */
 EBM_API EbmStatus ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
                                    const EbmArray *grad, EbmReport **ret_report);
+
+/* ---- trainings */
+
+/* What is done with a step whose loss, gradient or weights would not be finite. */
+typedef enum EbmNonFinite {
+    EBM_NON_FINITE_stop = 0, /* EBM_NOT_FINITE: the weights stay as they were before the step */
+    EBM_NON_FINITE_skip      /* the batch is passed over, and counted */
+} EbmNonFinite;
+
+typedef struct EbmTrainingOptions {
+    size_t size;
+    uint64_t steps; /* in all: what schedules are told, and where training ends */
+    uint64_t seed;
+    uint32_t threads; /* 0: as many as this process may use.  Same bits. */
+    EbmNonFinite on_nonfinite;
+} EbmTrainingOptions;
+
+#define EBM_TRAINING_OPTIONS_INIT \
+    { \
+        sizeof(EbmTrainingOptions), 1000, 0, 0, EBM_NON_FINITE_stop \
+    }
+
+/* The weights of one model on their way.  It belongs to one thread at a time,
+ * ebm_training_cancel excepted. */
+typedef struct EbmTraining EbmTraining;
+
+/* Of a kernel whose program has a loss; at step 0, hyperparameters as the program has them,
+ * weights as the energy initialises them from the seed, columns not set unless a data set draws
+ * them.  Memory is asked for at the first step.  `options` may be NULL. */
+EBM_API EbmStatus ebm_training_create(const EbmKernel *kernel,
+                                      const EbmTrainingOptions *options, EbmTraining **ret,
+                                      EbmReport **ret_report);
+EBM_API void ebm_training_free(EbmTraining *training);
+
+/* Sets column `name` (EBM_LIST_columns) of the data: [rows, ...] of any type whose numbers fit
+ * the column's; all columns have the same number of rows.  NULL names the first one. */
+EBM_API EbmStatus ebm_training_set_data(EbmTraining *training, const char *name,
+                                        const EbmArray *array, EbmReport **ret_report);
+
+/* As ebm_run_set_number and its kin; before the first step. */
+EBM_API EbmStatus ebm_training_set_number(EbmTraining *training, EbmOwner owner,
+                                          const char *name, double value,
+                                          EbmReport **ret_report);
+EBM_API EbmStatus ebm_training_set_array(EbmTraining *training, const char *name,
+                                         const EbmArray *array, EbmReport **ret_report);
+EBM_API EbmStatus ebm_training_set_params(EbmTraining *training, const EbmNamed *params,
+                                          size_t count, EbmReport **ret_report);
+EBM_API EbmStatus ebm_training_init_params(EbmTraining *training, uint64_t seed,
+                                           EbmReport **ret_report);
+
+/* One step.  Numbers are of the whole batch; what each data point reports is averaged. */
+typedef struct EbmTrainingStep {
+    uint64_t step, last_step; /* this step, from 0, and where this call ends */
+    double loss;
+    double gradient_norm;  /* over all parameters, before clipping */
+    const double *reports; /* one a report, in the order of ebm_training_report */
+    double seconds;        /* since the call began */
+    uint64_t skipped;      /* steps passed over so far */
+    int committed;         /* 0: passed over, or stopped at */
+} EbmTrainingStep;
+
+/* Called after each step, by the thread that trains.  Not 0: stop. */
+typedef int EbmTrainingFn(void *user, const EbmTrainingStep *step);
+
+typedef struct EbmTrainOptions {
+    size_t size;
+    uint64_t last_step; /* stop before this step; UINT64_MAX: the end */
+    EbmTrainingFn *progress;
+    void *progress_user;
+} EbmTrainOptions;
+
+#define EBM_TRAIN_OPTIONS_INIT \
+    { \
+        sizeof(EbmTrainOptions), UINT64_MAX, NULL, NULL \
+    }
+
+/* Trains on from the step it stands at; calls can be split anywhere without changing a bit.
+ * `options` may be NULL.  EBM_CANCELLED and EBM_NOT_FINITE: it stands between two steps, and
+ * may be saved or go on. */
+EBM_API EbmStatus ebm_training_run(EbmTraining *training, const EbmTrainOptions *options,
+                                   EbmReport **ret_report);
+
+/* Makes the call that runs now (or else the next) stop after its step.  From any thread or
+ * signal handler. */
+EBM_API void ebm_training_cancel(EbmTraining *training);
+
+EBM_API uint64_t ebm_training_step(const EbmTraining *training);  /* the next one */
+EBM_API uint64_t ebm_training_steps(const EbmTraining *training); /* in all */
+EBM_API uint64_t ebm_training_skipped(const EbmTraining *training);
+EBM_API uint64_t ebm_training_rows(const EbmTraining *training); /* of the data; 0: drawn */
+EBM_API uint32_t ebm_training_threads(const EbmTraining *training);
+EBM_API double ebm_training_seconds(const EbmTraining *training); /* spent in steps so far */
+
+/* Names of what steps report, "gradient_norm" among them. */
+EBM_API size_t ebm_training_report_count(const EbmTraining *training);
+EBM_API const char *ebm_training_report(const EbmTraining *training, size_t index);
+
+/* The step that was not finite last. */
+typedef struct EbmBroken {
+    size_t size;
+    uint64_t step;
+    const char *term; /* "loss", "gradient of l1.weight", a report's name; "": all was finite */
+    uint64_t point;   /* data point of the batch; UINT64_MAX: none in particular */
+    uint64_t row;     /* of the data that it is; UINT64_MAX: there is none */
+    double value;     /* what it was */
+} EbmBroken;
+
+#define EBM_BROKEN_INIT \
+    { \
+        sizeof(EbmBroken), 0, "", UINT64_MAX, UINT64_MAX, 0.0 \
+    }
+
+EBM_API void ebm_training_broken(const EbmTraining *training, EbmBroken *ret);
+
+/* What is held from step to step: parameters, then memory (the optimizer's states and the
+ * networks' own, by their names), then buffers [slots, ...]. */
+typedef enum EbmHeldKind { EBM_HELD_param = 0, EBM_HELD_memory, EBM_HELD_buffer } EbmHeldKind;
+
+EBM_API size_t ebm_training_held_count(const EbmTraining *training);
+EBM_API void ebm_training_held(const EbmTraining *training, size_t index, EbmHeldKind *ret_kind,
+                               EbmValueInfo *ret);
+
+/* Held value `index` into the caller's memory, of its shape and its type, f32 or f64; the
+ * training is started when it was not. */
+EBM_API EbmStatus ebm_training_get(EbmTraining *training, size_t index, const EbmArray *ret,
+                                   EbmReport **ret_report);
+
+/* All that is held, with the step, the seed and what the program is made of, as a .safetensors
+ * file with a checksum, which appears under its name only when it is complete. */
+EBM_API EbmStatus ebm_training_save(EbmTraining *training, const char *path,
+                                    EbmReport **ret_report);
+
+/* Goes on where such a file stands, to the bits of the training it came from.  Refused, with
+ * what differs, if anything but the number of steps does: the program, hyperparameters, the
+ * seed, the data.  Before the first step. */
+EBM_API EbmStatus ebm_training_load(EbmTraining *training, const char *path,
+                                    EbmReport **ret_report);
 
 /* ---- summaries */
 

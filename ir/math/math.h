@@ -32,9 +32,6 @@ extern const MathInfo math_info[MATH_COUNT];
 float math_f32(MathFn fn, float x, float y);
 double math_f64(MathFn fn, double x, double y);
 
-/* Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). */
-void rng_philox4x32(const uint32_t ctr[4], const uint32_t key[2], uint32_t out[4]);
-
 /* Uniform on the open interval (0, 1): 23 bits and a half, or 52 and a half. */
 float rng_uniform_f32(uint32_t w);
 double rng_uniform_f64(uint32_t w0, uint32_t w1);

@@ -3,7 +3,8 @@
  * activity.c -- which values depend on the active arguments
  *
  * Only real values can: an integer or a comparison is constant nearly everywhere.  What a loop
- * carries is active if it ever becomes so.
+ * carries is active if it ever becomes so.  What comes to the results through `stop_gradient`
+ * alone is not: a sampler that a loss runs keeps no tape.
  */
 #include "passes/ad/ad.h"
 
@@ -76,15 +77,64 @@ analyse_node(Analysis *s, uint32_t id)
     }
 }
 
+/* ---- what a derivative can go through */
+
+/* What the regions of a node carry and yield goes with the node. */
+static void
+want_regions(const Function *f, const Node *n, bool *wanted)
+{
+    for (uint32_t k = 0; k < n->n_regions; k++) {
+        const Region *r = &f->region[n->own[k]];
+        for (uint32_t i = 0; i < r->n_yields; i++)
+            wanted[r->yield[i].id] = true;
+        for (uint32_t i = 0; i < r->n_params; i++)
+            wanted[r->param[i].id] = true;
+    }
+}
+
+/* One entry a node.  A node stands before the one that owns its region, and before its users.
+ */
+static bool *
+find_wanted(PassContext *ctx, const Function *f)
+{
+    bool *wanted = arena_array(ctx->arena, bool, f->n);
+
+    for (uint32_t i = 0; i < f->region[0].n_yields; i++)
+        wanted[f->region[0].yield[i].id] = true;
+    for (size_t id = f->n; id-- > 1;) {
+        const Node *n = &f->node[id];
+        if (!wanted[id] || n->op == OP_stop_gradient)
+            continue;
+        for (uint32_t i = 0; i < n->n_args; i++)
+            wanted[n->arg[i].id] = true;
+        want_regions(f, n, wanted);
+    }
+    return wanted;
+}
+
+static void
+drop_unwanted(Analysis *s, const bool *wanted)
+{
+    for (uint32_t id = 1; id < s->f->n; id++) {
+        const Node *n = &s->f->node[id];
+        if (wanted[id])
+            continue;
+        s->a.node[id] = false;
+        for (uint32_t i = 0; s->a.result[id] && i < n->n_results; i++)
+            s->a.result[id][i] = false;
+    }
+}
+
 static bool
-check_derivatives(PassContext *ctx, const Analysis *s)
+check_derivatives(PassContext *ctx, const Analysis *s, const bool *wanted)
 {
     Live live = live_find(s->f, ctx->arena);
     bool right = true;
 
     for (uint32_t id = 1; id < s->f->n; id++) {
         const Node *n = &s->f->node[id];
-        if (!live.node[id] || !op_is_pointwise(n->op) || !depends(s, n, ad_nondiff(n->op)))
+        if (!live.node[id] || !wanted[id] || !op_is_pointwise(n->op) ||
+            !depends(s, n, ad_nondiff(n->op)))
             continue;
         diag_add(ctx->diags, DIAG_not_differentiable, n->span, op_info[n->op].name);
         right = false;
@@ -109,8 +159,10 @@ ad_activity(PassContext *ctx, const Function *f, const bool *active_param, Activ
         for (uint32_t id = 1; id < f->n; id++)
             analyse_node(&s, id);
     }
+    const bool *wanted = find_wanted(ctx, f);
+    drop_unwanted(&s, wanted);
     *ret = s.a;
-    return check_derivatives(ctx, &s);
+    return check_derivatives(ctx, &s, wanted);
 }
 
 bool

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "ir/interp.h"
+#include "base/philox.h"
 #include "ir/math/math.h"
 #include "tests/ir/text.h"
 

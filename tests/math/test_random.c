@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "ir/math/math.h"
 
 typedef struct Known {

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "engine.h"
+#include "runtime/checkpoint.h"
 #include "runtime/stats.h"
 
 static const char *fixtures;
@@ -127,6 +129,51 @@ summarize(const char *argument, RtError *error)
     return true;
 }
 
+/* A training from nothing to its first step. */
+static bool
+train(const char *argument, RtError *error)
+{
+    static const RtTrainingPlan plan = {.n_steps = 10, .threads = 1};
+    static float x[2], y;
+    RtView points = {.type = RT_f32, .rank = 2, .shape = {1, 2}, .stride = {8, 4}, .data = x};
+    RtView values = {.type = RT_f32, .rank = 1, .shape = {1}, .stride = {4}, .data = &y};
+    RtTraining *t;
+    RtStepResult r;
+
+    (void)argument;
+    if (!rt_training_create(&fit_engine, &plan, &t, error))
+        return false;
+    bool done = rt_training_set_slots(t, "replay", FIT_SLOTS, error) &&
+                rt_training_set_data(t, "x", &points, error) &&
+                rt_training_set_data(t, "y", &values, error) &&
+                rt_training_allocate(t, error) && rt_training_start(t, error) &&
+                rt_training_step(t, &r, error);
+    rt_training_free(t);
+    return done;
+}
+
+static RtTraining *trained; /* what is put into checkpoints */
+
+static bool
+write_checkpoint(const char *argument, RtError *error)
+{
+    static const RtCheckpointHead head = {.recipe = "r"};
+
+    return rt_checkpoint_write(argument, trained, &head, error);
+}
+
+static bool
+read_checkpoint(const char *argument, RtError *error)
+{
+    RtCheckpoint c;
+
+    if (!rt_checkpoint_read(argument, &c, error))
+        return false;
+    bool done = rt_checkpoint_resume(&c, trained, error) || rt_training_start(trained, error);
+    rt_checkpoint_clear(&c);
+    return done && error->code == RT_OK;
+}
+
 /* Runs the scenario with call n failing; whether there was such a call.  A failed fsync of the
  * directory is the one failure that does not matter. */
 static bool
@@ -212,6 +259,23 @@ test_writes(void)
     check_writes(write_safetensors, read_all, path_of("%s/x.safetensors", directory));
 }
 
+static void
+test_training(void)
+{
+    const char *path = path_of("%s/x.ckpt", directory);
+    Fit *f = fit_create(1, RT_POLICY_stop);
+    RtError error = {0};
+
+    CHECK_OK(rt_training_start(f->training, &error), error);
+    trained = f->training;
+    CU_ASSERT(fail_each(train, "") >= 20);
+    check_writes(write_checkpoint, read_checkpoint, path);
+    CHECK_OK(write_checkpoint(path, &error), error);
+    CU_ASSERT(fail_each(read_checkpoint, path) >= 10);
+    unlink(path);
+    fit_clear(f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -224,6 +288,7 @@ main(int argc, char **argv)
     CU_pSuite suite = CU_add_suite("faults", NULL, NULL);
     CU_ADD_TEST(suite, test_reads);
     CU_ADD_TEST(suite, test_writes);
+    CU_ADD_TEST(suite, test_training);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();

@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <dirent.h>
 
+#include "runtime/element.h"
+
 static const char *fixtures;
 static char directory[] = "/tmp/ebm-test-XXXXXX";
 
@@ -78,6 +80,7 @@ test_numpy_reads(void)
         check_fixture(path_of("little_%s.npy", files[i].name), files[i].type);
         check_fixture(path_of("big_%s.npy", files[i].name), files[i].type);
     }
+    check_fixture("half.npy", RT_f32);
     check_fixture("i1.npy", RT_i32);
     check_fixture("u1.npy", RT_u8);
     check_fixture("b1.npy", RT_bool);
@@ -114,7 +117,6 @@ test_numpy_refusals(void)
         RtCode code;
         const char *text;
     } files[] = {
-        {"half.npy", RT_TYPE, "half precision"},
         {"complex.npy", RT_TYPE, "complex"},
         {"text.npy", RT_TYPE, "texts"},
         {"object.npy", RT_TYPE, "objects"},
@@ -555,7 +557,10 @@ test_tensors(void)
     check_tensors("{\"x\":" TENSOR("F32", "[-1]", "0", "8") "}", 8, RT_FORMAT, "no count");
     check_tensors("{\"x\":" TENSOR("F32", "[2.0]", "0", "8") "}", 8, RT_FORMAT, "no count");
     check_tensors("{\"x\":" TENSOR("F32", "2", "0", "8") "}", 8, RT_FORMAT, "no shape");
-    check_tensors("{\"x\":" TENSOR("F16", "[2]", "0", "4") "}", 4, RT_TYPE, "F16");
+    check_tensors("{\"x\":" TENSOR("F16", "[2]", "0", "4") "}", 4, RT_OK, "");
+    check_tensors("{\"x\":" TENSOR("F8_E4M3", "[4]", "0", "4") "}", 4, RT_TYPE, "F8_E4M3");
+    check_tensors("{\"__metadata__\":[]}", 0, RT_FORMAT, "metadata is not an object");
+    check_tensors("{\"__metadata__\":{\"a\":1}}", 0, RT_FORMAT, "'a' is not a text");
     check_tensors(
         "{\"x\":" TENSOR("F32", "[9223372036854775807,9223372036854775807]", "0", "8") "}", 8,
         RT_FORMAT, "too large");
@@ -568,6 +573,97 @@ test_tensors(void)
     check_tensors("[]", 0, RT_FORMAT, "not an object");
     check_tensors("{", 0, RT_FORMAT, "header");
     check_tensors("", 0, RT_FORMAT, "header");
+}
+
+/* Numbers of 16 bits: all of binary16 against arithmetic, bfloat16 as the upper half. */
+static void
+test_short_numbers(void)
+{
+    static const uint64_t shape[1] = {65536};
+    static uint16_t bits[65536];
+    RtArray half, brain;
+    RtSource source;
+    RtError error = {0};
+
+    for (unsigned i = 0; i < 65536; i++)
+        bits[i] = (uint16_t)i;
+    rt_source_memory(&source, "bits", bits, sizeof bits);
+    CHECK_OK(
+        rt_element_read(&source, (RtElement){'f', 2, false}, false, 1, shape, &half, &error),
+        error);
+    rt_source_memory(&source, "bits", bits, sizeof bits);
+    CHECK_OK(
+        rt_element_read(&source, (RtElement){'g', 2, false}, false, 1, shape, &brain, &error),
+        error);
+    for (unsigned i = 0; i < 65536; i++) {
+        double fraction = i & 1023, sign = i >> 15 ? -1.0 : 1.0;
+        int exponent = i >> 10 & 31;
+        double x = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+        uint32_t upper = i << 16;
+        if (exponent == 31)
+            x = fraction > 0 ? NAN : INFINITY;
+        double got = rt_array_get(&half, i);
+        CU_ASSERT(isnan(x) ? isnan(got) : got == sign * x && signbit(got) == (sign < 0));
+        CU_ASSERT(memcmp((char *)brain.data + 4 * (size_t)i, &upper, 4) == 0);
+    }
+    rt_array_clear(&half);
+    rt_array_clear(&brain);
+}
+
+/* What a file says of itself comes back. */
+static void
+test_metadata(void)
+{
+    char name[] = "x", first[] = "format", text[] = "pt", second[] = "\303\244 \"q\"";
+    char long_text[] = "line\nline\t\\";
+    RtPair pair[] = {{first, text}, {second, long_text}};
+    RtMetadata metadata = {pair, 2}, got;
+    double number = 4.25;
+    RtNamed named = {name, {.type = RT_f64, .data = &number, .bytes = 8}}, *read;
+    const char *path = path_of("%s/metadata.safetensors", directory);
+    RtOutput output;
+    RtSource source;
+    RtError error = {0};
+    size_t count;
+
+    CHECK_OK(rt_output_open(&output, path, &error), error);
+    CHECK_OK(rt_safetensors_head(&output, &metadata, &named, 1, &error), error);
+    CHECK_OK(rt_safetensors_data(&output, &named, 1, &error), error);
+    CHECK_OK(rt_output_commit(&output, &error), error);
+    CHECK_OK(rt_source_open(&source, path, &error), error);
+    CHECK_OK(rt_safetensors_read_with(&source, &read, &count, &got, &error), error);
+    rt_source_close(&source);
+    CU_ASSERT(count == 1 && rt_array_get(&read[0].array, 0) == number);
+    CU_ASSERT_EQUAL(got.count, 2);
+    CU_ASSERT_STRING_EQUAL(rt_metadata_get(&got, first), text);
+    CU_ASSERT_STRING_EQUAL(rt_metadata_get(&got, second), long_text);
+    CU_ASSERT_PTR_NULL(rt_metadata_get(&got, "y"));
+    rt_metadata_clear(&got);
+    rt_named_free(read, count);
+}
+
+/* A pickle is refused by its name and by its first bytes, with what to do. */
+static void
+test_pickles(void)
+{
+    static const char *const starts[] = {"PK\3\4\24\0\0\0\0\0", "\200\2}q\0.......",
+                                         "\200\4\225\1\1\1\1\1\1\1"};
+    const char *path = path_of("%s/model.safetensors", directory);
+    RtNamed *named;
+    size_t count;
+    RtError error = {0};
+    RtArray array;
+
+    for (size_t i = 0; i < 3; i++) {
+        spill(path, starts[i], 10);
+        CHECK_ERROR(rt_file_read_all(path, &named, &count, &error), error, RT_FORMAT,
+                    "save_file(torch.load(");
+    }
+    path = path_of("%s/model.pth", directory);
+    spill(path, starts[0], 10);
+    CHECK_ERROR(rt_file_read_all(path, &named, &count, &error), error, RT_FORMAT,
+                "import torch, safetensors.torch\n");
+    CHECK_ERROR(rt_file_read(path, &array, &error), error, RT_FORMAT, "pickle");
 }
 
 static void
@@ -671,6 +767,9 @@ main(int argc, char **argv)
     CU_ADD_TEST(suite, test_overflow);
     CU_ADD_TEST(suite, test_write_failures);
     CU_ADD_TEST(suite, test_tensors);
+    CU_ADD_TEST(suite, test_short_numbers);
+    CU_ADD_TEST(suite, test_metadata);
+    CU_ADD_TEST(suite, test_pickles);
     CU_ADD_TEST(suite, test_convert);
     CU_ADD_TEST(suite, test_errors);
     CU_ADD_TEST(suite, test_pipe);

@@ -5,7 +5,9 @@
  *     elab_tool [options] [FILE]      FILE "-" is standard input; without one, the library
  *
  *   -e ENERGY  -s SAMPLER  -S NAME=VALUE  --set NAME=EXPR  -o NAME=EXPR  --data NAME=TYPE
- *   --f64  --init normal|zeros|given|uniform  --describe  --check  --list  --quiet
+ *   --f64  --init normal|zeros|given|uniform  --describe  --check  --list  --recipe  --quiet
+ *   --loss LOSS  --optimizer OPTIMIZER  --dataset DATASET  --batch N
+ *   --of-loss NAME=EXPR  --of-optimizer NAME=EXPR  --of-dataset NAME=EXPR
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +26,9 @@ typedef struct Run {
 
 typedef struct Options {
     ProgramSetting statics[MAX_SETTINGS], set[MAX_SETTINGS], option[MAX_SETTINGS];
+    ProgramSetting loss[MAX_SETTINGS], optimizer[MAX_SETTINGS], dataset[MAX_SETTINGS];
     ProgramShape data[MAX_SETTINGS];
-    bool check, list, describe, quiet;
+    bool check, list, describe, recipe, quiet;
     const char *file;
 } Options;
 
@@ -84,39 +87,70 @@ read_type(const char *text)
     return t;
 }
 
+/* An option with a value; false: another one. */
+static bool
+read_value(Arena *a, ElabRequest *rq, Options *o, const char *s, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = {{"-e", &rq->energy},
+                 {"-s", &rq->sampler},
+                 {"--loss", &rq->loss},
+                 {"--optimizer", &rq->optimizer},
+                 {"--dataset", &rq->dataset}};
+    const struct {
+        const char *name;
+        ProgramSetting *setting;
+        size_t *n;
+    } settings[] = {{"-S", o->statics, &rq->n_statics},
+                    {"--set", o->set, &rq->n_energy_hyper},
+                    {"-o", o->option, &rq->n_sampler_hyper},
+                    {"--of-loss", o->loss, &rq->n_loss_hyper},
+                    {"--of-optimizer", o->optimizer, &rq->n_optimizer_hyper},
+                    {"--of-dataset", o->dataset, &rq->n_dataset_hyper}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (!strcmp(s, texts[i].name)) {
+            *texts[i].text = value;
+            return true;
+        }
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (!strcmp(s, settings[i].name)) {
+            if (*settings[i].n < MAX_SETTINGS)
+                settings[i].setting[(*settings[i].n)++] = split(a, value);
+            return true;
+        }
+    if (!strcmp(s, "--data") && rq->n_data < MAX_SETTINGS) {
+        ProgramSetting d = split(a, value);
+        o->data[rq->n_data++] = (ProgramShape){d.name, read_type(d.text)};
+    } else if (!strcmp(s, "--init")) {
+        rq->init = !strcmp(value, "zeros")     ? INIT_zeros
+                   : !strcmp(value, "given")   ? INIT_given
+                   : !strcmp(value, "uniform") ? INIT_uniform
+                                               : INIT_normal;
+    } else if (!strcmp(s, "--batch")) {
+        rq->batch = (uint32_t)strtoul(value, NULL, 10);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void
 read_options(Run *run, ElabRequest *rq, Options *o)
 {
-    Arena *a = &run->arena;
-
     rq->statics = o->statics;
     rq->energy_hyper = o->set;
     rq->sampler_hyper = o->option;
+    rq->loss_hyper = o->loss;
+    rq->optimizer_hyper = o->optimizer;
+    rq->dataset_hyper = o->dataset;
     rq->data = o->data;
     for (int i = 1; i < run->argc; i++) {
         const char *s = run->argv[i], *next = i + 1 < run->argc ? run->argv[i + 1] : "";
-        i += strcmp(s, "-") &&
-             (s[1] != '-' || !strcmp(s, "--set") || !strcmp(s, "--data") ||
-              !strcmp(s, "--init")) &&
-             s[0] == '-';
-        if (!strcmp(s, "-e"))
-            rq->energy = next;
-        else if (!strcmp(s, "-s"))
-            rq->sampler = next;
-        else if (!strcmp(s, "-S") && rq->n_statics < MAX_SETTINGS)
-            o->statics[rq->n_statics++] = split(a, next);
-        else if (!strcmp(s, "--set") && rq->n_energy_hyper < MAX_SETTINGS)
-            o->set[rq->n_energy_hyper++] = split(a, next);
-        else if (!strcmp(s, "-o") && rq->n_sampler_hyper < MAX_SETTINGS)
-            o->option[rq->n_sampler_hyper++] = split(a, next);
-        else if (!strcmp(s, "--data") && rq->n_data < MAX_SETTINGS) {
-            ProgramSetting d = split(a, next);
-            o->data[rq->n_data++] = (ProgramShape){d.name, read_type(d.text)};
-        } else if (!strcmp(s, "--init"))
-            rq->init = !strcmp(next, "zeros")     ? INIT_zeros
-                       : !strcmp(next, "given")   ? INIT_given
-                       : !strcmp(next, "uniform") ? INIT_uniform
-                                                  : INIT_normal;
+        if (read_value(&run->arena, rq, o, s, next))
+            i++;
         else if (!strcmp(s, "--f64"))
             rq->dtype = DT_f64;
         else if (!strcmp(s, "--check"))
@@ -125,6 +159,8 @@ read_options(Run *run, ElabRequest *rq, Options *o)
             o->list = true;
         else if (!strcmp(s, "--describe"))
             o->describe = true;
+        else if (!strcmp(s, "--recipe"))
+            o->recipe = true;
         else if (!strcmp(s, "--quiet"))
             o->quiet = true;
         else
@@ -137,10 +173,16 @@ read_options(Run *run, ElabRequest *rq, Options *o)
 static void
 describe(const Program *p)
 {
-    printf("energy %s, state %s %s\n", p->energy, p->x_name, p->sampler ? p->sampler : "-");
+    static const char *const owner[] = {"energy", "sampler", "loss", "optimizer", "dataset"};
+
+    if (p->energy)
+        printf("energy %s, state %s %s\n", p->energy, p->x_name, p->sampler ? p->sampler : "-");
+    if (p->loss)
+        printf("loss %s, optimizer %s, %s\n", p->loss, p->optimizer,
+               p->dataset ? p->dataset : "columns");
     for (size_t i = 0; i < p->n_hyper; i++) {
         const ProgramHyper *h = &p->hyper[i];
-        printf("hyper %s %s", h->owner == HYPER_energy ? "energy" : "sampler", h->name);
+        printf("hyper %s %s", owner[h->owner], h->name);
         if (h->has_value)
             printf(" = %g", h->value);
         printf(" %s%g, %g%s%s%s%s%s%s\n", h->low_open ? "(" : "[", h->low, h->high,
@@ -155,10 +197,27 @@ describe(const Program *p)
         printf("param %s", p->param[i].name);
         for (unsigned k = 0; k < p->param[i].type.rank; k++)
             printf(" %u", p->param[i].type.dim[k]);
-        printf("\n");
+        printf("%s\n", p->param[i].state ? " state" : "");
     }
+    for (size_t i = 0; i < p->n_column; i++)
+        printf("column %s [%g, %g]\n", p->column[i].name, p->column[i].low, p->column[i].high);
+    for (size_t i = 0; i < p->n_buffer; i++)
+        printf("buffer %s %u\n", p->buffer[i].name, p->buffer[i].slots);
     for (size_t i = 0; i < p->n_report; i++)
         printf("report %s\n", p->report[i]);
+}
+
+static void
+recipes(const ElabRequest *rq)
+{
+    for (int train = 1; train >= 0; train--) {
+        ProgramSetting *s;
+        size_t n;
+        if (!program_recipe(rq, train, &s, &n))
+            return;
+        for (size_t i = 0; i < n; i++)
+            printf("%s: %s = %s\n", train ? "train" : "sample", s[i].name, s[i].text);
+    }
 }
 
 static void
@@ -210,6 +269,8 @@ work(void *user)
     bool ok = true;
     if (o->list)
         list(&rq);
+    else if (o->recipe)
+        recipes(&rq);
     else
         ok = o->check ? program_check(&rq) : elaborate(&rq, &p);
     for (size_t i = 0; i < diags.count; i++)

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * philox.c -- the counter-based generator Philox4x32-10, and the table of functions.
+ * philox.c -- the counter-based generator Philox4x32-10
  */
-#include "ir/math/math.h"
-
-#include <math.h>
-
-enum { ANY, POSITIVE };
-
-const MathInfo math_info[MATH_COUNT] = {
-#define FUNCTION(name, arity, ulp32, ulp64, domain, most32, most64) \
-    [MATH_##name] = {#name, arity, ulp32, ulp64, domain == POSITIVE, most32, most64},
-#include "ir/math/functions.def"
-};
+#include "base/philox.h"
 
 enum { ROUNDS = 10 };
 

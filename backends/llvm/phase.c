@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * phase.c -- the phases of a training step
+ *
+ * A phase over data points is walked as `eval` is: a data point is a lane.  One over the whole
+ * batch is one straight run, whose loops have an axis of their arrays as lanes (spread.c).
+ * Each phase has its own `prepare`; their uniform areas take turns in one memory.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/llvm/emit.h"
+
+static const char symbol_start[] = "ebm_phase_", prepare_end[] = "_prepare";
+
+/* ---- which functions */
+
+static bool
+group_of(const char *name, uint8_t *ret)
+{
+    bool memory = strcmp(name, "memory") == 0, slots = strcmp(name, "slots") == 0;
+
+    *ret = memory ? EBM_GROUP_memory : slots ? EBM_GROUP_slots : EBM_GROUP_step;
+    return memory || slots || strncmp(name, "train.", 6) == 0;
+}
+
+static uint8_t
+kind_of(const Function *f, Arena *arena)
+{
+    const uint8_t *vary = ir_variance(f, arena);
+
+    for (uint32_t id = 1; id < f->n; id++)
+        if (vary[id] == VARY_chain)
+            return EBM_PHASE_points;
+    for (uint32_t i = 0; i < f->region[0].n_yields; i++) {
+        uint8_t kind = f->output[i].kind;
+        if (kind == OUTPUT_slot || kind == OUTPUT_points || kind == OUTPUT_rows)
+            return EBM_PHASE_points;
+    }
+    return EBM_PHASE_whole;
+}
+
+PhaseList
+find_phases(const Module *m, Arena *arena)
+{
+    PhaseList p = {.f = arena_array(arena, const Function *, m->n + 1),
+                   .group = arena_array(arena, uint8_t, m->n + 1),
+                   .kind = arena_array(arena, uint8_t, m->n + 1)};
+    uint8_t group;
+
+    for (uint8_t g = 0; g < EBM_GROUP_COUNT; g++)
+        for (size_t i = 0; i < m->n; i++) {
+            const Function *f = m->function[i];
+            if (!group_of(f->name, &group) || group != g)
+                continue;
+            p.f[p.n] = f;
+            p.group[p.n] = g;
+            p.kind[p.n++] = kind_of(f, arena);
+        }
+    return p;
+}
+
+bool
+phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare)
+{
+    int end = 0;
+
+    if (strncmp(name, symbol_start, sizeof symbol_start - 1) != 0 ||
+        sscanf(name + sizeof symbol_start - 1, "%u%n", ret_number, &end) != 1)
+        return false;
+    *ret_prepare = strcmp(name + sizeof symbol_start - 1 + end, prepare_end) == 0;
+    return true;
+}
+
+/* ---- values of the exchange */
+
+static LLVMValueRef
+exchange_pointer(Emit *e, uint32_t i)
+{
+    LLVMValueRef all = load_field(e, offsetof(EbmLaunch, exchange), e->ptr);
+
+    return LLVMBuildLoad2(e->b, e->ptr, byte_offset(e, all, int64_of(e, (int64_t)i * 8)), "");
+}
+
+/* By number in the exchange: where it stands, for what this function reads and writes. */
+static LLVMValueRef *
+exchange_pointers(Emit *e)
+{
+    const Region *body = &e->f->region[0];
+    LLVMValueRef *at = arena_array(e->arena, LLVMValueRef, e->manifest->n_exchange + 1);
+
+    for (uint32_t i = 0; i < body->n_params; i++) {
+        uint32_t x = manifest_point(e->manifest, e->f->input[i].name);
+        if (e->f->input[i].kind == INPUT_point)
+            at[x] = exchange_pointer(e, x);
+    }
+    for (uint32_t i = 0; i < body->n_yields; i++) {
+        uint32_t x = manifest_result(e->manifest, e->f, i);
+        if (!at[x])
+            at[x] = exchange_pointer(e, x);
+    }
+    return at;
+}
+
+static Value
+whole_array(Emit *e, LLVMValueRef at)
+{
+    return (Value){.v = at, .root = at, .row = 1, .version = ++e->versions};
+}
+
+static void
+bind_step_number(Emit *e)
+{
+    const Region *body = &e->f->region[0];
+
+    for (uint32_t i = 0; i < body->n_params; i++)
+        if (e->f->input[i].kind == INPUT_step)
+            *value_room(e, body->param[i].id, 1) = uniform_value(e->step);
+}
+
+/* ---- over data points */
+
+static Value
+exchange_record(Emit *e, const Tile *t, LLVMValueRef at, const EbmSlot *slot)
+{
+    return record_value(e, t, at, record_bytes(slot), 0, (DType)slot->dtype);
+}
+
+static void
+bind_points(Emit *e, const Tile *t, LLVMValueRef const *at)
+{
+    const Region *body = &e->f->region[0];
+
+    for (uint32_t i = 0; i < body->n_params; i++) {
+        if (e->f->input[i].kind != INPUT_point)
+            continue;
+        Type type = ir_type(e->f, body->param[i]);
+        uint32_t x = manifest_point(e->manifest, e->f->input[i].name);
+        Value record = exchange_record(e, t, at[x], &e->manifest->exchange[x].slot);
+        if (type.rank)
+            record = local_record(e, &record, type);
+        bind_array(e, body->param[i], &record, type);
+    }
+}
+
+/* What is the same for all data points is written with the first of them. */
+static void
+put_whole(Emit *e, const Tile *t, LLVMValueRef at, const Value *x, Type type)
+{
+    LLVMBasicBlockRef inside = new_block(e, "first"), after = new_block(e, "after");
+    LLVMValueRef first = LLVMBuildOr(e->b, t->block, t->lane, "");
+    Value to = whole_array(e, at);
+
+    LLVMBuildCondBr(e->b, LLVMBuildIsNull(e->b, first, ""), inside, after);
+    LLVMPositionBuilderAtEnd(e->b, inside);
+    size_t mark = memo_open(e);
+    put(e, &to, x, type);
+    memo_close(e, mark);
+    LLVMBuildBr(e->b, after);
+    LLVMPositionBuilderAtEnd(e->b, after);
+}
+
+static void
+put_rows(Emit *e, const Tile *t, LLVMValueRef at, const Value *x, Type type)
+{
+    LLVMValueRef row = LLVMBuildMul(e->b, t->block, int64_of(e, EBM_BLOCK), "");
+    int64_t bytes = (int64_t)(type_size(type) * dtype_size((DType)type.dtype));
+
+    row = LLVMBuildAdd(e->b, row, t->lane, "");
+    at = byte_offset(e, at, LLVMBuildMul(e->b, row, int64_of(e, bytes), ""));
+    store_rows(e, at, x, type);
+}
+
+static void
+put_results(Emit *e, const Tile *t, LLVMValueRef const *at)
+{
+    const Region *body = &e->f->region[0];
+
+    for (uint32_t i = 0; i < body->n_yields; i++) {
+        uint32_t number = manifest_result(e->manifest, e->f, i);
+        const EbmExchange *x = &e->manifest->exchange[number];
+        const Value *v = value_at(e, body->yield[i], 0);
+        Type type = ir_type(e->f, body->yield[i]);
+        if (x->layout == EBM_LAYOUT_whole) {
+            put_whole(e, t, at[number], v, type);
+        } else if (x->layout == EBM_LAYOUT_rows) {
+            put_rows(e, t, at[number], v, type);
+        } else {
+            Value to = exchange_record(e, t, at[number], &x->slot);
+            put(e, &to, v, type);
+        }
+    }
+}
+
+static LLVMValueRef
+emit_points(Emit *e, TileRange range)
+{
+    LLVMValueRef body = open_body(e, range == TILE_pairs ? "points_pairs" : "points");
+    LLVMValueRef step = load_field(e, offsetof(EbmLaunch, first_step), e->i64);
+
+    load_constants(e);
+    set_step(e, step);
+    bind_uniform_inputs(e);
+    bind_step_number(e);
+    LLVMValueRef *at = exchange_pointers(e);
+    Tile t = tile_open(e, range);
+    bind_points(e, &t, at);
+    emit_region(e, 0);
+    put_results(e, &t, at);
+    tile_close(e, &t);
+    return body;
+}
+
+/* ---- over the whole batch */
+
+/* The loop that makes y as one of the arrays that it stores, or none. */
+static bool
+find_home(const Function *f, Ref y, Home *ret)
+{
+    const Node *get = ir_node(f, y);
+
+    if (get->op != OP_get || !get->type.rank)
+        return false;
+    const Node *loop = ir_node(f, get->arg[0]);
+    if (loop->op != OP_loop || loop->region != 0)
+        return false;
+    *ret = (Home){.loop = get->arg[0].id, .result = (uint32_t)get->attr.i};
+    return true;
+}
+
+/* Loops write what the phase gives straight to where it goes. */
+static void
+find_homes(Emit *e, LLVMValueRef const *at)
+{
+    const Region *body = &e->f->region[0];
+
+    e->home = arena_array(e->arena, Home, body->n_yields + 1);
+    e->n_homes = 0;
+    for (uint32_t i = 0; i < body->n_yields; i++) {
+        Home h;
+        if (!find_home(e->f, body->yield[i], &h))
+            continue;
+        h.at = at[manifest_result(e->manifest, e->f, i)];
+        e->home[e->n_homes++] = h;
+    }
+}
+
+static LLVMValueRef
+emit_whole(Emit *e)
+{
+    LLVMValueRef body = open_body(e, "whole");
+    const Region *r = &e->f->region[0];
+    unsigned lanes = e->lanes;
+
+    e->whole = true;
+    e->lanes = EBM_BLOCK;
+    load_constants(e);
+    set_step(e, load_field(e, offsetof(EbmLaunch, first_step), e->i64));
+    bind_uniform_inputs(e);
+    bind_step_number(e);
+    LLVMValueRef *at = exchange_pointers(e);
+    find_homes(e, at);
+    emit_region(e, 0);
+    for (uint32_t i = 0; i < r->n_yields; i++) {
+        Value to = whole_array(e, at[manifest_result(e->manifest, e->f, i)]);
+        put(e, &to, value_at(e, r->yield[i], 0), ir_type(e->f, r->yield[i]));
+    }
+    LLVMBuildRetVoid(e->b);
+    e->n_homes = 0;
+    e->lanes = lanes;
+    e->whole = false;
+    return body;
+}
+
+/* ---- entry points */
+
+static bool
+keeps_some(const Emit *e)
+{
+    for (uint32_t id = 1; id < e->f->n; id++)
+        if (e->kept_at[id] != NOT_KEPT)
+            return true;
+    return e->n_panels > 0;
+}
+
+static void
+emit_phase_prepare(Emit *e, uint32_t number, const Function *f, const Analysis *a)
+{
+    if (!keeps_some(e))
+        return;
+    set_function(e, f, a);
+    LLVMValueRef body = open_body(e, "phase_prepare");
+    e->preparing = true;
+    bind_uniform_inputs(e);
+    emit_region(e, 0);
+    store_kept(e);
+    emit_panels(e);
+    LLVMBuildRetVoid(e->b);
+    e->preparing = false;
+    emit_shell(e, arena_printf(e->arena, "%s%u%s", symbol_start, number, prepare_end), NULL,
+               body);
+}
+
+static void
+emit_phase(Emit *e, uint32_t number, const Function *f, EbmPhaseKind kind)
+{
+    uint64_t *bytes = &e->manifest->uniform_bytes;
+    bool whole = kind == EBM_PHASE_whole;
+    Analysis a = whole ? analyse_whole(f, e->arena) : analyse_function(f, e->arena, bytes);
+    LLVMValueRef pairs = NULL, body;
+
+    *bytes = (*bytes + 63) & ~UINT64_C(63);
+    e->n_panels = 0;
+    set_function(e, f, &a);
+    if (!whole && plan_pairs(e)) {
+        e->lanes = 2 * EBM_BLOCK;
+        pairs = emit_points(e, TILE_pairs);
+        e->lanes = EBM_BLOCK;
+        set_function(e, f, &a);
+    }
+    body = whole ? emit_whole(e) : emit_points(e, pairs ? TILE_rest : TILE_all);
+    emit_shell(e, arena_printf(e->arena, "%s%u", symbol_start, number), pairs, body);
+    emit_phase_prepare(e, number, f, &a);
+}
+
+void
+emit_phases(Emit *e, const PhaseList *phases)
+{
+    uint64_t base = e->manifest->uniform_bytes, most = base;
+
+    for (uint32_t i = 0; i < phases->n; i++) {
+        e->manifest->uniform_bytes = base;
+        emit_phase(e, i, phases->f[i], (EbmPhaseKind)phases->kind[i]);
+        if (e->manifest->uniform_bytes > most)
+            most = e->manifest->uniform_bytes;
+    }
+    e->manifest->uniform_bytes = most;
+}
