@@ -42,6 +42,19 @@ write_settings(const Program *p, HyperOwner owner, const ProgramSetting *s, size
             fprintf(out, "%s.%s = %s\n", owner_word[owner], s[i].name, s[i].text);
 }
 
+/* With as few digits as read back the same. */
+static void
+write_number(const char *owner, const char *name, double value, FILE *out)
+{
+    char text[32];
+    int digits = 6;
+
+    do
+        snprintf(text, sizeof text, "%.*g", digits, value);
+    while (strtod(text, NULL) != value && digits++ < 17);
+    fprintf(out, "%s.%s = %s\n", owner, name, text);
+}
+
 static void
 write_numbers(const EbmTraining *t, FILE *out)
 {
@@ -51,8 +64,8 @@ write_numbers(const EbmTraining *t, FILE *out)
     for (size_t i = 0; i < p->n_hyper; i++)
         for (uint32_t k = 0; p->hyper[i].input && k < m->n_hyper; k++)
             if (strcmp(m->hyper[k].name, p->hyper[i].input) == 0)
-                fprintf(out, "%s.%s = %.17g\n", owner_word[p->hyper[i].owner], p->hyper[i].name,
-                        t->values.hyper[k]);
+                write_number(owner_word[p->hyper[i].owner], p->hyper[i].name,
+                             t->values.hyper[k], out);
 }
 
 static void

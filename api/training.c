@@ -74,6 +74,10 @@ check_options(const EbmKernel *kernel, const EbmTrainingOptions *o, EbmReport **
     if (!kernel->program->program.has_train)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, "give the program a loss",
                           "this program does not train");
+    if (kernel->program->program.n_param == 0)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, "`param` declares what is trained",
+                          "the model '%s' has no parameters: there is nothing to train",
+                          kernel->program->program.energy);
     if (o->threads > RT_MAX_THREADS)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "expected at most %d threads, found %u", RT_MAX_THREADS, o->threads);
@@ -350,11 +354,12 @@ ebm_training_held_count(const EbmTraining *training)
 }
 
 static EbmHeldKind
-kind_of(EbmRole role)
+kind_of(const EbmTraining *t, const RtHeld *held)
 {
-    return role == EBM_ROLE_param    ? EBM_HELD_param
-           : role == EBM_ROLE_memory ? EBM_HELD_memory
-                                     : EBM_HELD_buffer;
+    if (held->role != EBM_ROLE_param)
+        return held->role == EBM_ROLE_memory ? EBM_HELD_memory : EBM_HELD_buffer;
+    return param_of_loss(&t->kernel->program->program, held->slot->name) ? EBM_HELD_loss_param
+                                                                         : EBM_HELD_param;
 }
 
 void
@@ -375,7 +380,7 @@ ebm_training_held(const EbmTraining *training, size_t index, EbmHeldKind *ret_ki
         v.shape[v.rank++] = held.slot->dim[i];
     *ret = v;
     if (ret_kind)
-        *ret_kind = kind_of(held.role);
+        *ret_kind = kind_of(training, &held);
 }
 
 static bool

@@ -70,7 +70,7 @@ values_open(Values *v, const EbmKernel *kernel, double *hyper, const void **inpu
         return false;
     for (size_t i = 0; i < p->n_data; i++)
         list_one(v, p->data[i].name, p->data[i].type, &p->data[i]);
-    for (size_t i = 0; i < p->n_given; i++)
+    for (size_t i = 0; !p->has_train && i < p->n_given; i++) /* else the data's columns */
         list_one(v, p->given[i].name, p->given[i].type, &p->given[i]);
     v->first_param = v->n_bound;
     for (size_t i = 0; i < p->n_param; i++)
@@ -264,6 +264,13 @@ values_set_array(Values *v, const char *name, const EbmArray *array, EbmReport *
 
 /* ---- parameters */
 
+bool
+param_of_loss(const Program *p, const char *name)
+{
+    size_t n = p->loss ? strlen(p->loss) : 0;
+    return n && strncmp(name, p->loss, n) == 0 && name[n] == '.';
+}
+
 /* What a set of weights lacks, has too much, or has in another shape. */
 typedef struct Mismatch {
     Arena arena;
@@ -297,13 +304,16 @@ compare_params(void *user)
 {
     Mismatch *m = user;
     const Values *v = m->values;
+    const Program *p = &v->kernel->program->program;
 
     m->text.arena = &m->arena;
     for (size_t i = v->first_param; i < v->n_bound; i++) {
         const Bound *b = &v->bound[i];
         const EbmNamed *g = find_given(m, b->name);
-        if (!g)
+        if (!g && !param_of_loss(p, b->name))
             add_mismatch(m, "missing", b->name);
+        else if (!g)
+            continue;
         else if (g->array.rank > EBM_MAX_RANK || !same_shape(&g->array, b->type))
             add_mismatch(
                 m,
@@ -345,7 +355,7 @@ values_set_params(Values *v, const EbmNamed *params, size_t count, EbmReport **r
         Bound *b = &v->bound[find_bound(v, v->first_param, params[i].name)];
         status = set_bound(b, &params[i].array, ret_report);
     }
-    v->params_made |= status == EBM_OK;
+    v->params_made |= status == EBM_OK && count == v->n_bound - v->first_param;
     return status;
 }
 

@@ -39,6 +39,8 @@ EbmStatus values_set_number(Values *v, EbmOwner owner, const char *name, double 
                             EbmReport **ret_report);
 EbmStatus values_set_array(Values *v, const char *name, const EbmArray *array,
                            EbmReport **ret_report);
+/* Is it a parameter of the loss itself, under its name?  Weights do without. */
+bool param_of_loss(const Program *p, const char *name);
 EbmStatus values_set_params(Values *v, const EbmNamed *params, size_t count,
                             EbmReport **ret_report);
 EbmStatus values_init_params(Values *v, uint64_t seed, EbmReport **ret_report);

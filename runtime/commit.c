@@ -13,25 +13,39 @@ enum { SMALL = 1 << 18 }; /* bytes that are not worth waking threads for */
 
 /* ---- finding what is not finite */
 
-/* The exponent of an infinite number and of a NaN is all ones. */
-#define RETURN_FINITE(word, exponent) \
+/* Words that are worked on together. */
+typedef uint32_t Words32 __attribute__((vector_size(16)));
+typedef uint64_t Words64 __attribute__((vector_size(16)));
+
+/* The exponent of an infinite number and of a NaN is all ones: adding one to it reaches the
+ * sign, which is masked away before. */
+#define RETURN_FINITE(Words, word, exponent) \
     do { \
-        uint64_t n = 0; \
-        for (uint64_t i = first; i < last; i++) { \
-            word w; \
-            memcpy(&w, (const char *)data + i * sizeof w, sizeof w); \
-            n += (w & (exponent)) == (exponent); \
+        const word most = (exponent), one = most & -most; \
+        const char *at = data; \
+        Words w, seen = {0}; \
+        word any = 0, x, part[sizeof w / sizeof x]; \
+        for (; last - first >= sizeof w / sizeof x; first += sizeof w / sizeof x) { \
+            memcpy(&w, at + first * sizeof x, sizeof w); \
+            seen |= (w & most) + one; \
         } \
-        return n == 0; \
+        for (; first < last; first++) { \
+            memcpy(&x, at + first * sizeof x, sizeof x); \
+            any |= (x & most) + one; \
+        } \
+        memcpy(part, &seen, sizeof part); \
+        for (unsigned k = 0; k < sizeof w / sizeof x; k++) \
+            any |= part[k]; \
+        return (any & (most + one)) == 0; \
     } while (0)
 
 static bool
 is_finite(uint32_t dtype, const void *data, uint64_t first, uint64_t last)
 {
     if (dtype == EBM_DT_f32)
-        RETURN_FINITE(uint32_t, UINT32_C(0x7f800000));
+        RETURN_FINITE(Words32, uint32_t, UINT32_C(0x7f800000));
     if (dtype == EBM_DT_f64)
-        RETURN_FINITE(uint64_t, UINT64_C(0x7ff0000000000000));
+        RETURN_FINITE(Words64, uint64_t, UINT64_C(0x7ff0000000000000));
     return true;
 }
 

@@ -84,6 +84,15 @@ number_at(const EbmArray *a, uint64_t i)
     }
 }
 
+static void
+put_number(void *table, bool narrow, uint64_t at, double v)
+{
+    if (narrow)
+        ((float *)table)[at] = (float)v;
+    else
+        ((double *)table)[at] = v;
+}
+
 /* A table: the elements of a point, then its labels. */
 static int
 write_table_file(const char *path, const Drawn *d)
@@ -93,7 +102,9 @@ write_table_file(const char *path, const Drawn *d)
 
     for (size_t i = 0; i < d->n; i++)
         columns += count_of(&d->column[i].array);
-    double *table = calloc(rows * columns + 1, sizeof *table);
+    EbmType type = d->column[0].array.type;
+    bool narrow = type == EBM_TYPE_f32; /* fewer digits; labels are small */
+    void *table = calloc(rows * columns + 1, ebm_type_size(type));
     if (!table) {
         complain("no memory for a table of %" PRIu64 " points", rows);
         return EXIT_memory;
@@ -102,9 +113,9 @@ write_table_file(const char *path, const Drawn *d)
         for (size_t i = 0; i < d->n; i++) {
             uint64_t n = count_of(&d->column[i].array);
             for (uint64_t e = 0; e < n; e++)
-                table[at++] = number_at(&d->column[i].array, r * n + e);
+                put_number(table, narrow, at++, number_at(&d->column[i].array, r * n + e));
         }
-    EbmNamed all = {"data", ebm_array(EBM_TYPE_f64, 2, (uint64_t[]){rows, columns}, table)};
+    EbmNamed all = {"data", ebm_array(type, 2, (uint64_t[]){rows, columns}, table)};
     EbmStatus status = ebm_file_write(path, &all, 1, &report);
     free(table);
     return finish_report(status, report) ? EXIT_output : EXIT_done;

@@ -71,7 +71,7 @@ print_decl(const EbmCatalog *catalog, size_t index, bool as_options)
     for (size_t i = 0; i < d.args; i++) {
         EbmArg a;
         ebm_catalog_arg(catalog, index, i, &a);
-        if (!as_options || (a.value && !a.is_static))
+        if (!as_options || a.value)
             print_argument(&a, as_options);
     }
 }

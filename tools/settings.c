@@ -311,6 +311,11 @@ complain_of_option(const Args *args, const Declarations *d, const Owner owner[OW
 bool
 add_setting(Owner *owner, const char *name, const char *text)
 {
+    for (size_t i = 0; i < owner->n; i++)
+        if (strcmp(owner->setting[i].name, name) == 0) {
+            owner->setting[i].text = text; /* the last one counts */
+            return true;
+        }
     EbmSetting *more = realloc(owner->setting, (owner->n + 1) * sizeof *more);
 
     if (!more)

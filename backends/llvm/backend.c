@@ -151,7 +151,7 @@ emit_all(void *user)
     memo_keep(e, (MemoKey){.tag = 0}, NULL); /* entry 0 ends chains */
     memo_close(e, 0);
     e->memo.n = 1;
-    PhaseList phases = find_phases(s->loops, e->arena);
+    PhaseList phases = phases_find(s->loops, e->arena);
     manifest_build(s->arena, entry, &phases, e->manifest);
     e->manifest->batch = s->spec->batch;
     emit_entries(e, entry);

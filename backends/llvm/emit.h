@@ -10,6 +10,7 @@
 #ifndef EBM_BACKENDS_LLVM_EMIT_H
 #define EBM_BACKENDS_LLVM_EMIT_H
 
+#include "backends/manifest.h"
 #include "backends/llvm/llvm.h"
 #include "backends/llvm/llvm_backend.h"
 
@@ -146,6 +147,7 @@ typedef struct Emit {
     bool preparing;
     bool whole;      /* a phase over the whole batch: nothing is left to `prepare` */
     uint8_t *spread; /* by node: a loop whose axis `spread - 1` is the lanes; 0: others */
+    unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
     Home *home;
     size_t n_homes;
     Random random;
@@ -271,12 +273,12 @@ LoopPlan plan_loop(const Emit *e, const Node *loop);
 /* Is the function to work on two blocks at once?  Products with uniform matrices and random
  * words do well so. */
 bool plan_pairs(const Emit *e);
-/* How a loop whose axis `lanes` becomes the lanes is cut: rows along axis `rows` (the rank:
- * there is none), columns are vectors along `lanes`. */
+/* How a loop is cut whose lanes go through an axis of `lanes` turns, and tiles through one of
+ * `rows` (1: there is none); columns are vectors. */
 typedef struct TilePlan {
     unsigned rows, columns;
 } TilePlan;
-TilePlan plan_spread(const Emit *e, const Node *loop, unsigned lanes, unsigned rows);
+TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t rows);
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
@@ -377,14 +379,6 @@ void emit_entries(Emit *e, const Function *const entry[EBM_ENTRY_COUNT]);
 extern const char *const entry_symbol[EBM_ENTRY_COUNT];
 
 /* ---- phase.c */
-typedef struct PhaseList {
-    const Function **f;
-    uint8_t *group; /* EbmPhaseGroup */
-    uint8_t *kind;  /* EbmPhaseKind */
-    uint32_t n;
-} PhaseList;
-/* The phases of a training step, in the order in which they run. */
-PhaseList find_phases(const Module *m, Arena *arena);
 void emit_phases(Emit *e, const PhaseList *phases);
 /* The number of a phase, and whether it is its `prepare`, from the name of its symbol. */
 bool phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare);
@@ -392,19 +386,6 @@ bool phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare);
 /* ---- rows.c */
 /* Writes x as rows of `count` elements, one a lane, the first at `to`. */
 void store_rows(Emit *e, LLVMValueRef to, const Value *x, Type type);
-
-/* ---- manifest.c */
-void manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
-                    const PhaseList *phases, EbmManifest *ret);
-/* Bytes of a block's record of a value. */
-uint64_t record_bytes(const EbmSlot *s);
-/* What data points read under this name: what an earlier phase gave, else a column or slot. */
-uint32_t manifest_point(const EbmManifest *m, const char *name);
-/* What result i of phase f is written to. */
-uint32_t manifest_result(const EbmManifest *m, const Function *f, uint32_t i);
-uint32_t manifest_hyper(const EbmManifest *m, const char *name);
-uint32_t manifest_input(const EbmManifest *m, const char *name);
-uint32_t manifest_state(const EbmManifest *m, const char *name);
 
 /* ---- image.c */
 /* Lays out an ELF object as a flat image.  NULL, or what is wrong with it. */

@@ -14,52 +14,7 @@
 
 static const char symbol_start[] = "ebm_phase_", prepare_end[] = "_prepare";
 
-/* ---- which functions */
-
-static bool
-group_of(const char *name, uint8_t *ret)
-{
-    bool memory = strcmp(name, "memory") == 0, slots = strcmp(name, "slots") == 0;
-
-    *ret = memory ? EBM_GROUP_memory : slots ? EBM_GROUP_slots : EBM_GROUP_step;
-    return memory || slots || strncmp(name, "train.", 6) == 0;
-}
-
-static uint8_t
-kind_of(const Function *f, Arena *arena)
-{
-    const uint8_t *vary = ir_variance(f, arena);
-
-    for (uint32_t id = 1; id < f->n; id++)
-        if (vary[id] == VARY_chain)
-            return EBM_PHASE_points;
-    for (uint32_t i = 0; i < f->region[0].n_yields; i++) {
-        uint8_t kind = f->output[i].kind;
-        if (kind == OUTPUT_slot || kind == OUTPUT_points || kind == OUTPUT_rows)
-            return EBM_PHASE_points;
-    }
-    return EBM_PHASE_whole;
-}
-
-PhaseList
-find_phases(const Module *m, Arena *arena)
-{
-    PhaseList p = {.f = arena_array(arena, const Function *, m->n + 1),
-                   .group = arena_array(arena, uint8_t, m->n + 1),
-                   .kind = arena_array(arena, uint8_t, m->n + 1)};
-    uint8_t group;
-
-    for (uint8_t g = 0; g < EBM_GROUP_COUNT; g++)
-        for (size_t i = 0; i < m->n; i++) {
-            const Function *f = m->function[i];
-            if (!group_of(f->name, &group) || group != g)
-                continue;
-            p.f[p.n] = f;
-            p.group[p.n] = g;
-            p.kind[p.n++] = kind_of(f, arena);
-        }
-    return p;
-}
+/* ---- symbols */
 
 bool
 phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare)

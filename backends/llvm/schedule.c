@@ -15,6 +15,7 @@ enum {
     SMALL_COST = 2048,
     WORD_COST = 12,
     PRODUCT_COST = 32,
+    MOST_COLUMNS = 8,
     PAIR_TURNS = 8,
     PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
 };
@@ -223,11 +224,9 @@ plan_loop(const Emit *e, const Node *n)
 
 /* Products have accumulators in most of the registers; others overlap a few vectors. */
 TilePlan
-plan_spread(const Emit *e, const Node *n, unsigned lanes, unsigned rows)
+plan_spread(const Emit *e, const Node *n, int64_t lanes, int64_t rows)
 {
-    const int64_t *extent = n->attr.ints + 1;
-    bool has_rows = rows < (unsigned)n->attr.ints[0];
-    unsigned vectors = (unsigned)((extent[lanes] + e->lanes - 1) / e->lanes);
+    int64_t vectors = (lanes + e->lanes - 1) / e->lanes;
     Content c = {.cost = 0};
     TilePlan p = {1, 1};
 
@@ -235,7 +234,7 @@ plan_spread(const Emit *e, const Node *n, unsigned lanes, unsigned rows)
     if (c.inner_for && !c.inner_loop && !c.inner_while && c.cost <= PRODUCT_COST) {
         unsigned bytes = c.carried_bytes ? c.carried_bytes : 4;
         unsigned each = (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
-        p.rows = has_rows ? jam_width(e, &c, (uint32_t)extent[rows]) : 1;
+        p.rows = jam_width(e, &c, (uint32_t)rows);
         p.columns = (e->registers == 32 ? 24 : 12) / (p.rows * each);
         if (p.columns > 2 && vectors % p.columns && vectors % (p.columns - 1) == 0)
             p.columns--;
@@ -243,9 +242,9 @@ plan_spread(const Emit *e, const Node *n, unsigned lanes, unsigned rows)
         p.columns = c.cost <= 8 ? 4 : c.cost <= 24 ? 2 : 1;
     }
     if (p.columns > vectors)
-        p.columns = vectors;
-    if (p.columns > 8)
-        p.columns = 8;
+        p.columns = (unsigned)vectors;
+    if (p.columns > MOST_COLUMNS)
+        p.columns = MOST_COLUMNS;
     p.columns += !p.columns;
     return p;
 }

@@ -20,10 +20,12 @@ typedef struct Spread {
     const Node *n;
     RegionId body;
     unsigned rank, lane_axis, row_axis; /* row_axis: rank if there is none */
-    const int64_t *extent, *kind;
-    int64_t stride[MAX_RANK], total;
+    int64_t extent[MAX_RANK], stride[MAX_RANK], total;
+    const int64_t *kind;
+    unsigned joined; /* axes that are one: the last of them; 0: none */
     TilePlan plan;
-    bool direct; /* folds take values as they come */
+    bool direct;  /* folds take values as they come */
+    bool by_rows; /* folds take the values of a few rows at a time */
     Value *ret;
     Value *values;     /* by result: the values that are folded later */
     LLVMValueRef *sum; /* by result: partial results, allocas */
@@ -63,16 +65,72 @@ yields_scalars(const Function *f, const Node *n)
     return true;
 }
 
+static bool linear_region(const Function *f, RegionId r, const Region *body,
+                          const int64_t *extent);
+
+static bool
+is_param(const Region *body, Ref x)
+{
+    for (uint32_t i = 0; i < body->n_params; i++)
+        if (ref_eq(body->param[i], x))
+            return true;
+    return false;
+}
+
+/* Does n use the indices of the loop, if at all, as the last ones of an array that has the
+ * loop's extents? */
+static bool
+is_linear(const Function *f, const Node *n, const Region *body, const int64_t *extent)
+{
+    uint32_t rank = body->n_params, used = 0;
+    bool in_place = n->op == OP_at && n->n_args > rank;
+
+    for (uint32_t i = 0; i < n->n_args; i++)
+        used += is_param(body, n->arg[i]);
+    if (used) {
+        Type type = ir_type(f, n->arg[0]);
+        in_place = in_place && type.rank + 1u == n->n_args && used == rank;
+        for (uint32_t i = 0; in_place && i < rank; i++)
+            in_place = ref_eq(n->arg[n->n_args - rank + i], body->param[i]) &&
+                       type.dim[type.rank - rank + i] == (uint64_t)extent[i];
+    }
+    for (uint32_t k = 0; k < n->n_regions; k++)
+        if (!linear_region(f, n->own[k], body, extent))
+            return false;
+    return !used || in_place;
+}
+
+static bool
+linear_region(const Function *f, RegionId r, const Region *body, const int64_t *extent)
+{
+    const Region *region = &f->region[r];
+
+    for (uint32_t i = 0; i < region->n_yields; i++)
+        if (is_param(body, region->yield[i]))
+            return false;
+    for (size_t i = 0; i < region->n_nodes; i++)
+        if (!is_linear(f, &f->node[region->node[i]], body, extent))
+            return false;
+    return true;
+}
+
+/* A loop that goes through arrays element by element: one long axis will do. */
+static bool
+is_one_axis(const Function *f, const Node *n)
+{
+    return linear_region(f, n->own[0], &f->region[n->own[0]], n->attr.ints + 1);
+}
+
 /* The last axis, in which arrays are read in runs; the one before where the last is too short
  * to fill vectors. */
 static unsigned
-choose_axis(const Node *n)
+choose_axis(const Function *f, const Node *n)
 {
     unsigned rank = (unsigned)n->attr.ints[0];
     const int64_t *extent = n->attr.ints + 1;
 
-    return rank > 1 && extent[rank - 1] < FEW && extent[rank - 2] > extent[rank - 1] ? rank - 2
-                                                                                     : rank - 1;
+    bool few = rank > 1 && extent[rank - 1] < FEW && extent[rank - 2] > extent[rank - 1];
+    return few && !is_one_axis(f, n) ? rank - 2 : rank - 1;
 }
 
 static int64_t
@@ -95,7 +153,7 @@ find_spread(const Function *f, Arena *arena)
         const Node *n = &f->node[id];
         if (n->op == OP_loop && n->attr.ints[0] && turns(n) > 1 && yields_scalars(f, n) &&
             !stands_in_loop(f, owner, id))
-            spread[id] = (uint8_t)(1 + choose_axis(n));
+            spread[id] = (uint8_t)(1 + choose_axis(f, n));
     }
     return spread;
 }
@@ -108,6 +166,17 @@ within(const Value *x, uint32_t extent)
     return !x->chain && x->known && x->index.low >= 0 && x->index.high < extent;
 }
 
+/* Elements that the last index may lead to. */
+static int64_t
+reach(const Emit *e, Type type)
+{
+    int64_t n = 1;
+
+    for (unsigned axis = type.rank - (e->joined ? e->joined : 1); axis < type.rank; axis++)
+        n *= type.dim[axis];
+    return n;
+}
+
 static bool
 is_run(Emit *e, const Node *n, unsigned i, const Value *array)
 {
@@ -115,7 +184,7 @@ is_run(Emit *e, const Node *n, unsigned i, const Value *array)
     const Value *last = value_at(e, n->arg[n->n_args - 1], i);
 
     if (!last->ramp || array->chain || array->row != 1 || n->type.rank || last->index.low < 0 ||
-        last->index.high + last->ramp > type.dim[type.rank - 1])
+        last->index.high + last->ramp > reach(e, type))
         return false;
     for (uint32_t k = 1; k + 1 < n->n_args; k++) {
         const Value *x = value_at(e, n->arg[k], i);
@@ -230,29 +299,40 @@ fold_run(Emit *e, const Spread *s, uint32_t k, Index at, unsigned live)
     fold_lanes(e, s->sum[k], (FoldKind)s->kind[k], d, v, live);
 }
 
+/* The first n of the values that stand ready. */
 static void
-fold_values(Emit *e, const Spread *s, uint32_t k)
+fold_values(Emit *e, const Spread *s, uint32_t k, int64_t n)
 {
-    int64_t whole = s->total / LANES;
+    int64_t whole = n / LANES;
 
     if (whole) {
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, whole), 1, true);
         fold_run(e, s, k, index_scale(e, (Index){t.i, 1, 0, 0, whole - 1}, LANES), LANES);
         turns_close(e, &t);
     }
-    if (s->total % LANES)
-        fold_run(e, s, k, index_constant(whole * LANES), (unsigned)(s->total % LANES));
+    if (n % LANES)
+        fold_run(e, s, k, index_constant(whole * LANES), (unsigned)(n % LANES));
+}
+
+static void
+fold_rows(Emit *e, const Spread *s, unsigned rows)
+{
+    for (uint32_t k = 0; s->by_rows && k < s->n->n_results; k++)
+        if (s->kind[k] != FOLD_store)
+            fold_values(e, s, k, rows * s->stride[s->row_axis]);
 }
 
 /* ---- tiles */
 
+/* The linear index of row r, lane 0 of vector c of the tile, in the loop or within its rows. */
 static Index
-linear_index(Emit *e, const Spread *s, unsigned r, unsigned c)
+linear_index(Emit *e, const Spread *s, unsigned r, unsigned c, bool within_rows)
 {
     Index x = index_constant(0);
 
     for (unsigned axis = 0; axis < s->rank; axis++)
-        x = index_add(e, x, index_scale(e, s->at[axis], s->stride[axis]));
+        if (!within_rows || axis != s->row_axis)
+            x = index_add(e, x, index_scale(e, s->at[axis], s->stride[axis]));
     x = index_add(e, x, index_constant((int64_t)c * LANES * s->stride[s->lane_axis]));
     return s->row_axis < s->rank ? index_add(e, x, index_constant(r * s->stride[s->row_axis]))
                                  : x;
@@ -317,22 +397,28 @@ store_lanes(Emit *e, const Spread *s, const Value *to, DType d, Index linear, LL
 }
 
 static void
+take_result(Emit *e, const Spread *s, uint32_t k, unsigned r, unsigned c, LLVMValueRef x,
+            unsigned live)
+{
+    DType d = (DType)s->n->result[k].dtype;
+    bool fold = s->kind[k] != FOLD_store;
+
+    if (fold && s->direct)
+        fold_lanes(e, s->sum[k], (FoldKind)s->kind[k], d, x, live);
+    else
+        store_lanes(e, s, fold ? &s->values[k] : &s->ret[k], d,
+                    linear_index(e, s, r, c, fold && s->by_rows), x, live);
+}
+
+static void
 take_results(Emit *e, const Spread *s, unsigned columns, unsigned live)
 {
     const Region *body = &e->f->region[s->body];
 
-    for (unsigned i = 0; i < e->frame->n; i++) {
-        Index linear = linear_index(e, s, i / columns, i % columns);
-        for (uint32_t k = 0; k < s->n->n_results; k++) {
-            DType d = (DType)s->n->result[k].dtype;
-            LLVMValueRef x = vector_of(e, value_at(e, body->yield[k], i));
-            bool fold = s->kind[k] != FOLD_store;
-            if (fold && s->direct)
-                fold_lanes(e, s->sum[k], (FoldKind)s->kind[k], d, x, live);
-            else
-                store_lanes(e, s, fold ? &s->values[k] : &s->ret[k], d, linear, x, live);
-        }
-    }
+    for (unsigned i = 0; i < e->frame->n; i++)
+        for (uint32_t k = 0; k < s->n->n_results; k++)
+            take_result(e, s, k, i / columns, i % columns,
+                        vector_of(e, value_at(e, body->yield[k], i)), live);
 }
 
 static void
@@ -379,7 +465,7 @@ emit_row_groups(Emit *e, Spread *s)
 {
     unsigned axis = s->row_axis, rows = s->plan.rows;
 
-    if (axis == s->rank) {
+    if (axis == s->rank || s->extent[axis] == 1) {
         emit_rows(e, s, 1);
         return;
     }
@@ -389,11 +475,14 @@ emit_row_groups(Emit *e, Spread *s)
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, groups), 1, true);
         s->at[axis] = index_scale(e, (Index){t.i, 1, 0, 0, groups - 1}, rows);
         emit_rows(e, s, rows);
+        fold_rows(e, s, rows);
         turns_close(e, &t);
     }
     s->at[axis] = index_constant(groups * rows);
-    if (tail)
+    if (tail) {
         emit_rows(e, s, tail);
+        fold_rows(e, s, tail);
+    }
 }
 
 static void
@@ -403,7 +492,7 @@ emit_outer(Emit *e, Spread *s, unsigned axis)
         emit_row_groups(e, s);
         return;
     }
-    if (axis == s->lane_axis || axis == s->row_axis) {
+    if (axis == s->lane_axis || axis == s->row_axis || s->extent[axis] == 1) {
         emit_outer(e, s, axis + 1);
         return;
     }
@@ -415,6 +504,17 @@ emit_outer(Emit *e, Spread *s, unsigned axis)
 
 /* ---- the whole */
 
+/* Where all axes can be one, the last is as long as the loop and the others have one turn. */
+static void
+join_axes(const Emit *e, Spread *s)
+{
+    bool one = s->rank > 1 && is_one_axis(e->f, s->n);
+
+    s->joined = one ? s->rank : 0;
+    for (unsigned axis = 0; axis < s->rank; axis++)
+        s->extent[axis] = !one ? s->n->attr.ints[1 + axis] : axis + 1 < s->rank ? 1 : s->total;
+}
+
 static Spread
 spread_open(Emit *e, uint32_t id)
 {
@@ -423,16 +523,19 @@ spread_open(Emit *e, uint32_t id)
 
     s.lane_axis = e->spread[id] - 1u;
     s.row_axis = s.rank == 1 ? s.rank : s.lane_axis == s.rank - 1 ? s.rank - 2 : s.rank - 1;
-    s.extent = n->attr.ints + 1;
-    s.kind = s.extent + s.rank;
+    s.kind = n->attr.ints + 1 + s.rank;
     s.total = turns(n);
+    join_axes(e, &s);
     for (int64_t axis = (int64_t)s.rank - 1, stride = 1; axis >= 0; axis--) {
         s.stride[axis] = stride;
         stride *= s.extent[axis];
     }
-    s.plan = plan_spread(e, n, s.lane_axis, s.row_axis);
+    s.plan = plan_spread(e, n, s.extent[s.lane_axis],
+                         s.row_axis < s.rank ? s.extent[s.row_axis] : 1);
     s.direct = s.lane_axis == s.rank - 1 && s.plan.rows == 1 &&
-               (s.rank == 1 || s.extent[s.lane_axis] % LANES == 0);
+               (s.extent[s.lane_axis] == s.total || s.extent[s.lane_axis] % LANES == 0);
+    s.by_rows = !s.direct && s.rank == 2 && s.lane_axis == 1 && s.extent[0] > 1 &&
+                s.plan.rows * s.extent[1] % LANES == 0;
     return s;
 }
 
@@ -450,7 +553,7 @@ open_results(Emit *e, Spread *s)
     for (uint32_t k = 0; k < n; k++) {
         if (s->kind[k] == FOLD_store)
             continue;
-        uint32_t total = (uint32_t)s->total;
+        uint32_t total = (uint32_t)(s->by_rows ? s->plan.rows * s->extent[1] : s->total);
         DType d = (DType)s->n->result[k].dtype;
         s->sum[k] = partials(e, d, (FoldKind)s->kind[k]);
         if (!s->direct)
@@ -465,13 +568,15 @@ emit_spread(Emit *e, uint32_t id)
     assert(e->frame->n == 1 && e->lanes == LANES && "one loop at a time");
 
     open_results(e, &s);
+    e->joined = s.joined;
     emit_outer(e, &s, 0);
+    e->joined = 0;
     for (uint32_t k = 0; k < s.n->n_results; k++) {
         if (s.kind[k] == FOLD_store)
             continue;
         DType d = (DType)s.n->result[k].dtype;
-        if (!s.direct)
-            fold_values(e, &s, k);
+        if (!s.direct && !s.by_rows)
+            fold_values(e, &s, k, s.total);
         s.ret[k] = uniform_value(fold_tree(e, s.sum[k], (FoldKind)s.kind[k], d));
     }
 }

@@ -602,7 +602,8 @@ EBM_API void ebm_training_free(EbmTraining *training);
 EBM_API EbmStatus ebm_training_set_data(EbmTraining *training, const char *name,
                                         const EbmArray *array, EbmReport **ret_report);
 
-/* As ebm_run_set_number and its kin; before the first step. */
+/* As ebm_run_set_number and its kin; before the first step.  Parameters of the loss itself may
+ * be left out of those that are set. */
 EBM_API EbmStatus ebm_training_set_number(EbmTraining *training, EbmOwner owner,
                                           const char *name, double value,
                                           EbmReport **ret_report);
@@ -677,9 +678,14 @@ typedef struct EbmBroken {
 
 EBM_API void ebm_training_broken(const EbmTraining *training, EbmBroken *ret);
 
-/* What is held from step to step: parameters, then memory (the optimizer's states and the
- * networks' own, by their names), then buffers [slots, ...]. */
-typedef enum EbmHeldKind { EBM_HELD_param = 0, EBM_HELD_memory, EBM_HELD_buffer } EbmHeldKind;
+/* What is held from step to step: parameters of the model and of the loss itself, then memory
+ * (the optimizer's states, by their names), then buffers [slots, ...]. */
+typedef enum EbmHeldKind {
+    EBM_HELD_param = 0,
+    EBM_HELD_loss_param,
+    EBM_HELD_memory,
+    EBM_HELD_buffer
+} EbmHeldKind;
 
 EBM_API size_t ebm_training_held_count(const EbmTraining *training);
 EBM_API void ebm_training_held(const EbmTraining *training, size_t index, EbmHeldKind *ret_kind,

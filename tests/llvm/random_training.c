@@ -41,7 +41,7 @@ add(Gen *g, Ref r)
 static Ref
 pick(Gen *g)
 {
-    return g->pool[g->n - 1 - roll(g, (uint32_t)g->n) * roll(g, 3) / 2];
+    return g->pool[roll(g, 3) ? roll(g, (uint32_t)g->n) : g->n - 1];
 }
 
 static Ref

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "ir/interp.h"
 #include "passes/pass.h"
+#include "runtime/image.h"
 
 enum { SEED = 7, STEP = 3, STEPS = 10, MAX_VALUES = 256 };
 
@@ -238,13 +238,13 @@ expect_phase(Interp *s, const Function *f, Table *t)
 static InterpStatus
 expect(const Module *m, Table *t)
 {
-    static const char *const first[] = {"memory", "train."};
+    static const char *const first[] = {"memory", "slots", "train."};
     Interp *s = interp_new(m, NULL);
     InterpStatus status = INTERP_OK;
 
-    for (int g = 0; g < 2; g++)
+    for (int g = 0; g < 3; g++)
         for (size_t i = 0; i < m->n && status == INTERP_OK; i++)
-            if (strncmp(m->function[i]->name, first[g], 6) == 0)
+            if (strncmp(m->function[i]->name, first[g], strlen(first[g])) == 0)
                 status = expect_phase(s, m->function[i], t);
     interp_free(s);
     return status;
@@ -254,8 +254,8 @@ expect(const Module *m, Table *t)
 
 typedef struct Machine {
     Arena *arena;
-    const EbmManifest *m;
-    unsigned char *image;
+    RtImage image;
+    const EbmManifest *m; /* its manifest */
     EbmLaunch l;
     uint64_t blocks;
 } Machine;
@@ -315,18 +315,33 @@ kernel_input(Machine *k, Table *t, const char *name)
     return v ? v->data : NULL;
 }
 
-static void
+/* Packed and unpacked, as the cache does. */
+static bool
+load_image(Machine *k, const KernelImage *image)
+{
+    RtKey key = {{1, 2}};
+    RtError error = {0};
+    unsigned char *packed = NULL;
+    size_t size = 0;
+    bool ok = rt_image_pack(&image->manifest, image->bytes, key, &packed, &size, &error) &&
+              rt_image_unpack(packed, size, key, &k->image, &error);
+
+    free(packed);
+    if (!ok)
+        printf("%s\n", error.message);
+    k->m = &k->image.manifest;
+    return ok;
+}
+
+static bool
 machine_open(Machine *k, const KernelImage *image, Table *t)
 {
-    const EbmManifest *m = &image->manifest;
     uint32_t key[2];
 
-    k->m = m;
+    if (!load_image(k, image))
+        return false;
+    const EbmManifest *m = k->m;
     k->blocks = (t->points + EBM_BLOCK - 1) / EBM_BLOCK;
-    k->image =
-        mmap(NULL, m->image_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(k->image, image->bytes, m->image_bytes);
-    mprotect(k->image, m->image_bytes, PROT_READ | PROT_EXEC);
     open_exchange(k, t);
     const void **input = arena_array(k->arena, const void *, m->n_inputs + 1);
     double *hyper = arena_array(k->arena, double, m->n_hyper + 1);
@@ -349,12 +364,13 @@ machine_open(Machine *k, const KernelImage *image, Table *t)
         k->l.round_key[r][0] = key[0] + r * 0x9E3779B9u;
         k->l.round_key[r][1] = key[1] + r * 0xBB67AE85u;
     }
+    return true;
 }
 
 static void
 call(Machine *k, uint64_t offset)
 {
-    unsigned char *at = k->image + offset;
+    unsigned char *at = k->image.code + offset;
     EbmKernelFn *fn;
 
     memcpy(&fn, &at, sizeof fn);
@@ -460,11 +476,13 @@ training_check(Arena *arena, const char *name, const Module *m, const Module *lo
         printf("%s: not compiled\n", name);
         return 1;
     }
-    machine_open(&k, &image, t);
+    if (!machine_open(&k, &image, t))
+        return 1;
     for (uint32_t i = 0; i < k.m->n_phases; i++)
         run_phase(&k, &k.m->phase[i], true);
-    munmap(k.image, k.m->image_bytes);
-    return compare(&k, t, name);
+    unsigned failures = compare(&k, t, name) + (k.m->batch != spec->batch);
+    rt_image_clear(&k.image);
+    return failures;
 }
 
 /* ---- measurement */
@@ -495,18 +513,33 @@ seconds_a_run(Machine *k, const EbmPhase *p)
     return best;
 }
 
+/* Random numbers for whatever no phase gives. */
+static void
+bind_inputs(const Module *m, Table *t)
+{
+    Scalar room;
+
+    for (size_t i = 0; i < m->n; i++)
+        for (uint32_t k = 0; k < m->function[i]->region[0].n_params; k++) {
+            const Function *f = m->function[i];
+            input_of(t, &f->input[k], ir_type(f, f->region[0].param[k]), 0, &room);
+        }
+}
+
 void
 training_measure(Arena *arena, const Module *loops, const KernelSpec *spec)
 {
     Table *t = arena_new(arena, Table);
     Machine k = {.arena = arena};
     KernelImage image;
-    double from = now();
+    double from;
 
     t->arena = arena;
     t->points = spec->batch;
     t->hyper = 0.25;
-    if (expect(loops, t) != INTERP_OK || (from = now(), !compile(arena, loops, spec, &image)))
+    bind_inputs(loops, t);
+    from = now();
+    if (!compile(arena, loops, spec, &image))
         return;
     printf("compiled in %.3f s, %llu bytes, uniform %llu, scratch %llu\n", now() - from,
            (unsigned long long)image.manifest.image_bytes,
@@ -514,12 +547,13 @@ training_measure(Arena *arena, const Module *loops, const KernelSpec *spec)
            (unsigned long long)image.manifest.scratch_bytes);
     if (image.asm_text && getenv("SHOW"))
         fputs(strcmp(getenv("SHOW"), "asm") ? image.llvm_text : image.asm_text, stdout);
-    machine_open(&k, &image, t);
+    if (!machine_open(&k, &image, t))
+        return;
     for (uint32_t i = 0; i < k.m->n_phases; i++)
         run_phase(&k, &k.m->phase[i], false);
     for (uint32_t i = 0; i < k.m->n_phases; i++)
         printf("phase %u (%s): %.3f us\n", i,
                k.m->phase[i].kind == EBM_PHASE_whole ? "whole" : "points",
                1e6 * seconds_a_run(&k, &k.m->phase[i]));
-    munmap(k.image, k.m->image_bytes);
+    rt_image_clear(&k.image);
 }
