@@ -374,12 +374,12 @@ add_rows(Strip *s, const Consumer *q, Ref accumulators, Ref base, uint32_t count
     return ir_get(&s->r->b, made, 0);
 }
 
-/* partial[p] with the strip's terms p, p + 16, ... added in order. */
+/* partial[p] with the strip's terms p, p + 16, ... added in order, in the dtype of partial. */
 static Ref
 add_terms(Strip *s, FoldKind kind, Ref partial, Ref terms, uint32_t count)
 {
     Builder *b = &s->r->b;
-    Type t = type_scalar(ir_type(b->function, terms).dtype);
+    Type t = type_scalar(ir_type(b->function, partial).dtype);
     Ref from = number(s, 0);
 
     region_begin(b);
@@ -391,7 +391,8 @@ add_terms(Strip *s, FoldKind kind, Ref partial, Ref terms, uint32_t count)
     RegionId turn = region_begin(b);
     Ref q = ir_param(b, type_scalar(DT_i32)), acc = ir_param(b, t);
     Ref at = ir_add(b, ir_mul(b, q, number(s, FOLD_PARTIALS)), p);
-    Ref sum = fold_combine(&s->r->b, kind, acc, ir_at(b, terms, 1, &at, true));
+    Ref term = ir_convert(b, ir_at(b, terms, 1, &at, true), t.dtype);
+    Ref sum = fold_combine(&s->r->b, kind, acc, term);
     ir_yield(b, 1, &sum);
     region_end(b);
     Ref next = ir_get(
@@ -404,6 +405,16 @@ static bool
 is_live(const Strip *s, uint32_t result)
 {
     return s->r->live.result[s->c->producer][result];
+}
+
+/* The term of a fold as the strip keeps it: what is converted to be added takes less room
+ * before. */
+static Ref
+narrow_term(const Strip *s, Ref term)
+{
+    const Node *n = ir_node(s->r->b.function, term);
+
+    return n->op == OP_convert ? n->arg[0] : term;
 }
 
 /* The producer's loop over the rows [base, base + count): arrays of the strip, terms of folds
@@ -421,8 +432,10 @@ compute_strip(Strip *s, Ref base, uint32_t count, Ref *ret_array)
         ir_add(&s->r->b, base, ir_param(&s->r->b, type_scalar(DT_i32)));
     rebuild_region(s->r, n->own[0]);
     for (uint32_t i = 0; i < n->n_results; i++)
-        if (is_live(s, i))
-            value[k++] = s->r->map[body->yield[i].id];
+        if (is_live(s, i)) {
+            Ref x = s->r->map[body->yield[i].id];
+            value[k++] = kind_of(n, i) == FOLD_store ? x : narrow_term(s, x);
+        }
     Ref loop = close_store_loop(&s->r->b, 1, &count, k, value);
     forget(s, n->own[0]);
     for (uint32_t i = 0, j = 0; i < n->n_results; i++)

@@ -33,7 +33,10 @@ typedef struct Place {
 
 typedef struct Frame Frame;
 
-enum { MAX_LANES = 2 * EBM_BLOCK };
+enum {
+    MAX_LANES = 2 * EBM_BLOCK,
+    CACHED_BYTES = 4 << 20 /* larger inputs come from memory each time */
+};
 
 /* A scalar: `v`, a vector when `chain`, or made of `index` when needed.  An array: `v` points
  * at its first element, the elements are `row` lanes apart. */
@@ -318,6 +321,11 @@ Scalar neutral_of_fold(FoldKind kind, DType d);
 /* Reads the array of an `at` through a panel, if it is of that shape. */
 bool panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret);
 void emit_panels(Emit *e);
+
+/* ---- prefetch.c */
+/* For a group of turns just emitted in the current frame: asks for the rows of large inputs
+ * that the same turns will read when the loop runs again, `ahead` rows further on. */
+void prefetch_streamed(Emit *e, RegionId body, unsigned turns, int64_t ahead);
 
 /* ---- uniform.c */
 typedef struct Analysis {

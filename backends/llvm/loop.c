@@ -266,6 +266,8 @@ emit_group(Emit *e, Loop *l, const Group *g)
     }
     bind_indices(e, l, g, n);
     emit_region(e, l->body);
+    if (frame->jam && !e->preparing)
+        prefetch_streamed(e, l->body, n, l->extent[l->plan.axis]);
     take_results(e, l, g, n);
     frame_close(e, frame);
     e->scratch_used = mark;

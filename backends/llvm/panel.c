@@ -8,16 +8,14 @@
  */
 #include "backends/llvm/emit.h"
 
-enum {
-    MIN_ELEMENTS = 64,
-    MAX_BYTES = 4 << 20 /* data that no cache holds is read once a pass: a copy doubles that */
-};
+enum { MIN_ELEMENTS = 64 };
 
+/* Data that no cache holds is read once a pass: a copy would double that. */
 static bool
 is_worth_packing(Type t)
 {
     uint64_t n = type_size(t);
-    return t.rank == 2 && n >= MIN_ELEMENTS && n * dtype_size(t.dtype) <= MAX_BYTES;
+    return t.rank == 2 && n >= MIN_ELEMENTS && n * dtype_size(t.dtype) <= CACHED_BYTES;
 }
 
 static bool

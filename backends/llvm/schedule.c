@@ -80,8 +80,8 @@ region_cost(const Emit *e, RegionId r)
     return c.cost;
 }
 
-/* Accumulators that fit beside the operands: eight hide the latency of fma; where a value
- * takes two of 16 registers, six. */
+/* Accumulators that fit beside the operands: eight hide the latency of fma, up to twelve are
+ * taken where that leaves none over; where a value takes two of 16 registers, six. */
 static unsigned
 jam_width(const Emit *e, const Content *c, uint32_t extent)
 {
@@ -95,6 +95,9 @@ jam_width(const Emit *e, const Content *c, uint32_t extent)
         return extent;
     if (extent <= width)
         return extent;
+    for (unsigned w = width / 2 * 3; vectors <= 2 && e->registers == 32 && w > width; w--)
+        if (extent % width && extent % w == 0)
+            return w;
     unsigned groups = (extent + width - 1) / width, even = (extent + groups - 1) / groups;
     return extent % even == 0 ? even : width;
 }

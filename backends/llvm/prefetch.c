@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * prefetch.c -- rows of large inputs, asked for before they are needed
+ *
+ * A loop over a strip of rows runs again for the next strip.  While it does arithmetic on a
+ * group of rows nothing is loaded, and the rows as far on as the strip is long can come from
+ * memory meanwhile.
+ */
+#include "backends/llvm/emit.h"
+
+enum {
+    LINE = 64,
+    SECOND_LEVEL = 2 /* llvm.prefetch's locality: the cache that holds more than a strip */
+};
+
+/* Is `at` an element of a large input whose first index, one of the loop's body, moves on with
+ * an outer loop as well? */
+static bool
+is_streamed(Emit *e, const Node *at, RegionId body)
+{
+    if (at->op != OP_at || at->n_args < 2 || e->f->node[at->arg[0].id].region != 0)
+        return false;
+    const Node *first = &e->f->node[at->arg[1].id];
+    Type t = ir_type(e->f, at->arg[0]);
+    const Value *array = e->value[at->arg[0].id];
+    return first->region == body && first->op == OP_add && array &&
+           array->place.kind == PLACE_input &&
+           type_size(t) * dtype_size((DType)t.dtype) > CACHED_BYTES;
+}
+
+/* The rows that the `turns` instances of the current frame read, `ahead` rows further on. */
+static void
+prefetch_rows(Emit *e, const Node *at, unsigned turns, int64_t ahead)
+{
+    const Value *array = &e->value[at->arg[0].id][0], *row = value_at(e, at->arg[1], 0);
+    Type t = ir_type(e->f, at->arg[0]);
+    int64_t width = (int64_t)(type_size(t) / t.dim[0]), size = dtype_size((DType)t.dtype);
+
+    if (!row->known)
+        return;
+    Index first = index_scale(e, index_add(e, row->index, index_constant(ahead)), width);
+    LLVMValueRef start = element_address(e, array, (DType)t.dtype, first);
+    for (int64_t byte = 0; byte < turns * width * size; byte += LINE) {
+        LLVMValueRef arg[4] = {byte_offset(e, start, int64_of(e, byte)), int32_of(e, 0),
+                               int32_of(e, SECOND_LEVEL), int32_of(e, 1)};
+        intrinsic(e, "llvm.prefetch", e->ptr, 4, arg);
+    }
+}
+
+static void
+prefetch_region(Emit *e, RegionId body, RegionId inside, unsigned turns, int64_t ahead)
+{
+    const Region *r = &e->f->region[inside];
+
+    for (size_t k = 0; k < r->n_nodes; k++) {
+        const Node *n = &e->f->node[r->node[k]];
+        if (is_streamed(e, n, body))
+            prefetch_rows(e, n, turns, ahead);
+        for (uint32_t i = 0; i < n->n_regions; i++)
+            prefetch_region(e, body, n->own[i], turns, ahead);
+    }
+}
+
+void
+prefetch_streamed(Emit *e, RegionId body, unsigned turns, int64_t ahead)
+{
+    prefetch_region(e, body, body, turns, ahead);
+}
