@@ -35,7 +35,7 @@ typedef enum ValueKind {
     VAL_ref,   /* computed by the kernel */
     VAL_shape, /* what `S...` stands for */
     VAL_tuple,
-    VAL_list,   /* an array of functions: the layers `blocks[i]` */
+    VAL_list,   /* an array of functions or chains: the layers `blocks[i]` */
     VAL_buffer, /* a replay buffer */
     VAL_slot,   /* ... and this data point's slot of it */
     VAL_fn,
@@ -369,6 +369,7 @@ Value elab_value_chain(const struct ChainVal *chain);
 struct ChainVal *elab_copy_chain(Elab *e, const struct ChainVal *chain);
 
 bool elab_is_poison(Value v); /* also of tuples that hold one */
+bool elab_has_chain(Value v); /* is one, or holds some */
 bool elab_is_static(Value v); /* a number known while compiling */
 bool elab_is_number(Value v); /* static, or a node */
 /* Type of a number; a static real has the dtype of reals. */
@@ -392,6 +393,8 @@ bool elab_fit(Elab *e, Value *v, Type t);
 
 /* The numbers in v, tuples taken apart, in order; false if there are other things in it. */
 bool elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap);
+/* The same, chains taken apart too. */
+bool elab_flatten_all(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap);
 enum { MAX_LEAVES = 256 };
 /* v with its numbers replaced by `leaf`, in order. */
 Value elab_unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n);
@@ -519,7 +522,8 @@ Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value,
                    Span span);
 /* Does a statement read a name?  By its text alone. */
 bool elab_mentions(const Stmt *s, const char *name);
-bool elab_uses_list(Elab *e, const Env *env, const Body *body);
+/* Does the body of a loop pick from a list by what the loop makes known? */
+bool elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t n_gens);
 /* Interval of an int expression over the names in env; false if unknown. */
 bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
@@ -633,7 +637,8 @@ Value elab_chain_with(Elab *e, const ChainVal *chain, const Value *leaf);
 Value elab_make_chain(Elab *e, const Env *env, FnVal *fn, const Expr *x);
 /* What a chain moves, its states, reports and arguments; what it moves can be set. */
 Value elab_chain_member(Elab *e, const Env *env, const ChainVal *chain, const Expr *x);
-Value elab_chain_assign(Elab *e, const Env *env, const ChainVal *chain, const Expr *x, Value v);
+/* `c.x = v`, c being that chain. */
+void elab_chain_assign(Elab *e, Env *env, const ChainVal *chain, const Expr *x, Value v);
 /* `c.step()` */
 void elab_run_call(Elab *e, Env *env, const Stmt *s);
 

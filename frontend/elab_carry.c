@@ -52,40 +52,67 @@ add_targets(Names *t, const Body *body)
     }
 }
 
-static bool body_uses_list(Elab *e, const Env *env, const Body *body);
+/* A loop whose body picks from a list of layers or chains. */
+typedef struct Picks {
+    const Env *env;
+    Gen *const *gen; /* the indices of the loop */
+    uint32_t n_gens;
+} Picks;
+
+/* Is every name in an index known around the loop? */
+static bool
+is_known_outside(const Picks *p, const Expr *x)
+{
+    if (x->kind == EXPR_INT)
+        return true;
+    if (x->kind == EXPR_BINARY)
+        return is_known_outside(p, x->left) && is_known_outside(p, x->right);
+    if (x->kind != EXPR_NAME)
+        return false;
+    for (uint32_t i = 0; i < p->n_gens; i++)
+        if (p->gen[i]->name == x->name)
+            return false;
+    const Binding *b = elab_find_local(p->env, x->name);
+    return b && b->value.kind == VAL_int;
+}
+
+static bool body_picks(const Picks *p, const Body *body);
 
 static bool
-expr_uses_list(Elab *e, const Env *env, const Expr *x)
+expr_picks(const Picks *p, const Expr *x)
 {
     if (!x)
         return false;
     if (x->kind == EXPR_INDEX && x->left->kind == EXPR_NAME) {
-        const Binding *b = elab_find_local(env, x->left->name);
-        if (b && b->value.kind == VAL_list)
+        const Binding *b = elab_find_local(p->env, x->left->name);
+        if (b && b->value.kind == VAL_list && x->n_args > 0 &&
+            !is_known_outside(p, x->args[0]->value))
             return true;
     }
     for (uint32_t i = 0; i < x->n_args; i++)
-        if (expr_uses_list(e, env, x->args[i]->value))
+        if (expr_picks(p, x->args[i]->value))
             return true;
-    return expr_uses_list(e, env, x->left) || expr_uses_list(e, env, x->right) ||
-           body_uses_list(e, env, x->body) || body_uses_list(e, env, x->other);
+    return expr_picks(p, x->left) || expr_picks(p, x->right) || body_picks(p, x->body) ||
+           body_picks(p, x->other);
 }
 
 static bool
-body_uses_list(Elab *e, const Env *env, const Body *body)
+body_picks(const Picks *p, const Body *body)
 {
     if (!body)
         return false;
     for (uint32_t i = 0; i < body->n_stmts; i++) {
         const Stmt *s = body->stmts[i];
         for (uint32_t k = 0; k < s->n_values; k++)
-            if (expr_uses_list(e, env, s->values[k]))
+            if (expr_picks(p, s->values[k]))
                 return true;
-        if (expr_uses_list(e, env, s->value) || body_uses_list(e, env, s->body) ||
-            body_uses_list(e, env, s->other))
+        for (uint32_t k = 0; k < s->n_targets; k++)
+            if (expr_picks(p, s->targets[k]))
+                return true;
+        if (expr_picks(p, s->value) || body_picks(p, s->body) || body_picks(p, s->other))
             return true;
     }
-    return expr_uses_list(e, env, body->value);
+    return expr_picks(p, body->value);
 }
 
 static bool
@@ -98,9 +125,11 @@ has_list(const Env *env)
 }
 
 bool
-elab_uses_list(Elab *e, const Env *env, const Body *body)
+elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t n_gens)
 {
-    return has_list(env) && body_uses_list(e, env, body);
+    const Picks p = {env, gen, n_gens};
+
+    return has_list(env) && body_picks(&p, body);
 }
 
 /* ---- values carried ---- */
@@ -125,7 +154,7 @@ open_carried(Elab *e, const Env *env, const Body *body, Span span, Carried *c)
     for (size_t i = 0; i < names.n; i++) {
         if (elab_is_poison(names.slot[i]->value))
             continue;
-        if (!elab_flatten(e, names.slot[i]->value, leaf, &c->n_leaves, MAX_LEAVES)) {
+        if (!elab_flatten_all(e, names.slot[i]->value, leaf, &c->n_leaves, MAX_LEAVES)) {
             complain(e, elab_carry, span, names.slot[i]->name,
                      elab_value_text(e, names.slot[i]->value));
             return false;
@@ -169,7 +198,7 @@ close_carried(Elab *e, const Env *env, const Carried *c, Ref *ret, Span span)
         if (elab_is_poison(v))
             return false;
         uint32_t before = n;
-        bool ok = elab_flatten(e, v, leaf, &n, MAX_LEAVES) && n <= c->n_leaves;
+        bool ok = elab_flatten_all(e, v, leaf, &n, MAX_LEAVES) && n <= c->n_leaves;
         for (uint32_t k = before; ok && k < n; k++)
             ok = type_same_shape(elab_value_type(e, leaf[k]), c->type[k]) &&
                  (elab_value_type(e, leaf[k]).dtype == c->type[k].dtype ||
@@ -292,7 +321,7 @@ elab_run_for(Elab *e, Env *env, const Stmt *s)
     bool known = lo.kind == VAL_int && hi.kind == VAL_int;
     if (known && hi.i <= lo.i)
         return;
-    if (elab_uses_list(e, env, s->body) || (known && hi.i - lo.i == 1)) {
+    if (elab_uses_list(env, s->body, &s->gen, 1) || (known && hi.i - lo.i == 1)) {
         if (known)
             unroll(e, env, s, lo.i, hi.i);
         else

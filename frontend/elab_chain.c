@@ -425,12 +425,38 @@ set_moved(Elab *e, const Env *env, const ChainVal *c, Span span, Value v)
     return elab_moves_to(e, c, v, env);
 }
 
-Value
-elab_chain_assign(Elab *e, const Env *env, const ChainVal *c, const Expr *x, Value v)
+/* A name, or the member of a list by that name, becomes another moment of its chain. */
+static void
+replace_chain(Elab *e, Env *env, const Expr *x, Value v)
 {
-    if (x->name != c->of->moved->name)
-        return FAIL(e, elab_chain_set, x->at, x->name, c->of->moved->name);
-    return set_moved(e, env, c, x->span, v);
+    const Expr *name = x->kind == EXPR_INDEX ? x->left : x;
+    int64_t i;
+
+    if (name->kind != EXPR_NAME) {
+        complain(e, unsupported, x->span, "assigning here");
+        return;
+    }
+    const Binding *b = elab_target_slot(e, env, name);
+    if (!b)
+        return;
+    if (x->kind == EXPR_INDEX) {
+        Value list = elab_value_tuple(e, b->value.n, b->value.item);
+        list.kind = VAL_list;
+        if (!elab_static_int(e, env, x->args[0]->value, "the index of a chain", &i))
+            return;
+        list.item[i < 0 ? i + (int64_t)list.n : i] = v;
+        v = list;
+    }
+    elab_push_slot(e, env, b, v, 0);
+}
+
+void
+elab_chain_assign(Elab *e, Env *env, const ChainVal *c, const Expr *x, Value v)
+{
+    if (x->name == c->of->moved->name)
+        replace_chain(e, env, x->left, set_moved(e, env, c, x->span, v));
+    else
+        complain(e, elab_chain_set, x->at, x->name, c->of->moved->name);
 }
 
 /* ---- c.step() ---- */
@@ -498,9 +524,8 @@ elab_run_call(Elab *e, Env *env, const Stmt *s)
         complain(e, elab_not_chain, s->span, elab_value_text(e, c));
         return;
     }
-    const Binding *b = elab_target_slot(e, env, member->left);
-    if (!b || !read_changes(e, env, c.chain->of->decl, x, change))
+    if (!read_changes(e, env, c.chain->of->decl, x, change))
         return;
     e->frame->b.span = s->span;
-    elab_push_slot(e, env, b, step_as_asked(e, env, c.chain, change, x->n_args), 0);
+    replace_chain(e, env, member->left, step_as_asked(e, env, c.chain, change, x->n_args));
 }

@@ -196,8 +196,8 @@ select_leaves(Elab *e, Value condition, Value a, Value b)
     uint32_t n = 0, m = 0, k = 0;
     Builder *to = &e->frame->b;
 
-    elab_flatten(e, a, x, &n, MAX_LEAVES);
-    elab_flatten(e, b, y, &m, MAX_LEAVES);
+    elab_flatten_all(e, a, x, &n, MAX_LEAVES);
+    elab_flatten_all(e, b, y, &m, MAX_LEAVES);
     for (uint32_t i = 0; i < n; i++)
         if (!(elab_is_static(x[i]) && elab_is_static(y[i])))
             x[i] = elab_value_ref(e, ir_select(to, elab_ref_of(e, condition, DT_bool),
@@ -227,8 +227,8 @@ build_if(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise, V
     uint32_t n = 0, m = 0, k = 0;
     Builder *to = &e->frame->b;
 
-    elab_flatten(e, a, x, &n, MAX_LEAVES);
-    elab_flatten(e, b, y, &m, MAX_LEAVES);
+    elab_flatten_all(e, a, x, &n, MAX_LEAVES);
+    elab_flatten_all(e, b, y, &m, MAX_LEAVES);
     yield_leaves(e, then, x, n);
     yield_leaves(e, otherwise, y, n);
     Ref node = ir_if(to, elab_ref_of(e, condition, DT_bool), then, otherwise);
@@ -257,7 +257,7 @@ elab_join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId oth
         return a;
     if (a.kind == VAL_fn || b.kind == VAL_fn)
         return FAIL(e, elab_choose_fn, span);
-    if (!elab_flatten(e, a, leaf, &n, MAX_LEAVES) ||
+    if (!elab_flatten_all(e, a, leaf, &n, MAX_LEAVES) ||
         !elab_unify(e, &a, empty ? here : then, &b, empty ? here : otherwise, mode))
         return FAIL(e, elab_branches, span, elab_value_text(e, a), elab_value_text(e, b));
     if (n == 0)

@@ -141,8 +141,6 @@ run_turn(Elab *e, Env *env, const Expr *x, Mode mode)
         env->act = elab_enter_text(e, NULL, back, x->span);
     Value v = elab_run_body(e, env, x->body, mode);
     e->act = back;
-    if (v.kind == VAL_chain)
-        v = FAIL(e, unsupported, x->span, "an array of chains");
     return v;
 }
 
@@ -165,26 +163,54 @@ storable(Elab *e, const Space *s, const Value *leaf, uint32_t n, Span span)
     return true;
 }
 
-/* Has layers to choose from: every turn is elaborated on its own. */
+/* Has layers to choose from, or makes chains: every turn is elaborated on its own. */
 static Value
 unrolled_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     int64_t lo, hi;
     Value v[1024];
-    uint32_t n = 0;
+    uint32_t n = 0, chains = 0;
 
     if (x->n_gens != 1 ||
-        !elab_static_int(e, env, x->gens[0]->lo, "the bound of a loop over layers", &lo) ||
-        !elab_static_int(e, env, x->gens[0]->hi, "the bound of a loop over layers", &hi) ||
+        !elab_static_int(e, env, x->gens[0]->lo, "the bound of a loop over layers or chains",
+                         &lo) ||
+        !elab_static_int(e, env, x->gens[0]->hi, "the bound of a loop over layers or chains",
+                         &hi) ||
         hi - lo > 1024 || hi <= lo)
-        return FAIL(e, unsupported, x->span, "this loop over layers");
+        return FAIL(e, unsupported, x->span, "this loop over layers or chains");
     for (int64_t i = lo; i < hi; i++) {
         Env inner = *env;
         elab_bind(e, &inner, x->gens[0]->name, elab_value_int(i), x->gens[0]->name_span);
-        v[n++] = run_turn(e, &inner, x, mode);
+        v[n] = run_turn(e, &inner, x, mode);
+        chains += v[n++].kind == VAL_chain;
     }
     Value all = elab_value_tuple(e, n, v);
-    return elab_is_poison(all) ? POISON : all;
+    if (elab_is_poison(all))
+        return POISON;
+    if (chains == n)
+        all.kind = VAL_list;
+    return all;
+}
+
+/* `[for r in 0..n: using(E, x)]` */
+static bool
+makes_chains(const Env *env, const Body *body)
+{
+    const Expr *x = body->value, *f = x && x->kind == EXPR_CALL ? x->left : NULL;
+    bool applied = false;
+    File *file;
+
+    for (uint32_t i = 0; f && i < x->n_args; i++)
+        applied |= !x->args[i]->name;
+    while (f && (f->kind == EXPR_CALL || f->kind == EXPR_INDEX))
+        f = f->left;
+    if (!applied || f->kind != EXPR_NAME)
+        return false;
+    const Binding *b = elab_find_local(env, f->name);
+    if (b)
+        return b->value.kind == VAL_fn && elab_is_machine(b->value.fn);
+    const Decl *d = env->file ? elab_find_decl(env->file, f->name, &file) : NULL;
+    return d && (d->kind == DECL_SAMPLER || d->kind == DECL_OPTIMIZER);
 }
 
 Value
@@ -197,7 +223,7 @@ elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
     Space s;
     Nest nest;
 
-    if (elab_uses_list(e, env, x->body))
+    if (elab_uses_list(env, x->body, x->gens, x->n_gens) || makes_chains(env, x->body))
         return unrolled_comprehension(e, env, x, mode);
     RegionId body = region_begin(b);
     if (!open_space(e, &inner, x, &s)) {
@@ -496,7 +522,7 @@ elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
 {
     Value count;
 
-    if (elab_uses_list(e, env, x->body))
+    if (elab_uses_list(env, x->body, x->gens, x->n_gens))
         return unrolled_reduction(e, env, kind, mean, x, mode);
     Value v = fold(e, env, kind, x, mode, &count);
     if (!mean || elab_is_poison(v))

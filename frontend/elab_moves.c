@@ -360,6 +360,13 @@ bind_kept(Open *o, Kept *k, Value v)
     o->slot[o->at++] = o->env.local;
 }
 
+/* A chain, or a list of chains. */
+static bool
+keeps_chains(Value v)
+{
+    return v.kind != VAL_tuple && elab_has_chain(v);
+}
+
 /* In the start: the values are what is kept. */
 static void
 start_kept(Open *o, const Stmt *s)
@@ -379,7 +386,7 @@ start_kept(Open *o, const Stmt *s)
         Kept *k = &m->kept[o->at];
         if (elab_is_number(v[i]))
             v[i] = kept_number(o, v[i]);
-        else if (!elab_is_poison(v[i]) && (cache || v[i].kind != VAL_chain))
+        else if (!elab_is_poison(v[i]) && (cache || !keeps_chains(v[i])))
             v[i] = FAIL(e, elab_state_value, p->span, p->name, elab_value_text(e, v[i]));
         *k = (Kept){.name = p->name, .span = p->span, .cache = cache};
         k->type = elab_value_type(e, v[i]);
@@ -389,18 +396,31 @@ start_kept(Open *o, const Stmt *s)
     }
 }
 
+/* The chains in a value, in order; also counts them. */
+static void
+add_chains(Keeping *k, Value v)
+{
+    if (v.kind == VAL_chain) {
+        if (k->chain)
+            k->chain[k->n] = v.chain;
+        k->n++;
+    }
+    for (uint32_t i = 0; v.kind == VAL_list && i < v.n; i++)
+        add_chains(k, v.item[i]);
+}
+
 /* The chains among what a statement keeps. */
 static Keeping
 kept_chains(Open *o, const Stmt *s)
 {
-    Keeping k = {.chain = arena_alloc(o->e->arena, s->n_patterns + 1, sizeof *k.chain),
-                 .move = o->how == MOVES_to};
+    Keeping k = {.move = o->how == MOVES_to};
 
-    for (uint32_t i = 0; i < s->n_patterns; i++) {
-        Value v = o->was->kept[o->at + i];
-        if (v.kind == VAL_chain)
-            k.chain[k.n++] = v.chain;
-    }
+    for (uint32_t i = 0; i < s->n_patterns; i++)
+        add_chains(&k, o->was->kept[o->at + i]);
+    k.chain = arena_alloc(o->e->arena, k.n + 1, sizeof *k.chain);
+    k.n = 0;
+    for (uint32_t i = 0; i < s->n_patterns; i++)
+        add_chains(&k, o->was->kept[o->at + i]);
     return k;
 }
 
@@ -435,7 +455,7 @@ resume_kept(Open *o, const Stmt *s)
     e->keeping = back;
     for (uint32_t i = 0; i < s->n_patterns; i++) {
         Kept *k = &o->m->kept[o->at];
-        if (!all && !k->anew && o->was->kept[o->at].kind != VAL_chain)
+        if (!all && !k->anew && !keeps_chains(o->was->kept[o->at]))
             v[i] = o->was->kept[o->at];
         bind_kept(o, k, v[i]);
     }
@@ -478,7 +498,7 @@ run_before(Open *o)
 static Value
 settled(Elab *e, Value v, Type t)
 {
-    if (v.kind == VAL_chain || elab_is_poison(v))
+    if (keeps_chains(v) || elab_is_poison(v))
         return v;
     if (!elab_is_number(v) || !elab_fit(e, &v, t))
         return POISON;
@@ -625,6 +645,19 @@ add_leaf(Leaves *to, const char *prefix, const char *name, Value v)
     to->n++;
 }
 
+static void add_leaves(Leaves *to, const char *prefix, const ChainVal *c);
+
+static void
+add_kept(Leaves *to, const char *prefix, const char *name, Value v)
+{
+    if (v.kind == VAL_chain)
+        add_leaves(to, arena_printf(to->e->arena, "%s%s.", prefix, name), v.chain);
+    else if (v.kind != VAL_list)
+        add_leaf(to, prefix, name, v);
+    for (uint32_t i = 0; v.kind == VAL_list && i < v.n; i++)
+        add_kept(to, prefix, arena_printf(to->e->arena, "%s.%u", name, i), v.item[i]);
+}
+
 static void
 add_leaves(Leaves *to, const char *prefix, const ChainVal *c)
 {
@@ -633,13 +666,9 @@ add_leaves(Leaves *to, const char *prefix, const ChainVal *c)
     add_leaf(to, prefix, m->moved->name, c->x);
     if (m->counts)
         add_leaf(to, prefix, "t", c->t);
-    for (uint32_t i = 0; i < m->n_kept; i++) {
-        const char *name = m->kept[i].name;
-        if (c->kept[i].kind == VAL_chain)
-            add_leaves(to, arena_printf(to->e->arena, "%s%s.", prefix, name), c->kept[i].chain);
-        else if (!m->kept[i].anew)
-            add_leaf(to, prefix, name, c->kept[i]);
-    }
+    for (uint32_t i = 0; i < m->n_kept; i++)
+        if (!m->kept[i].anew)
+            add_kept(to, prefix, m->kept[i].name, c->kept[i]);
 }
 
 uint32_t
@@ -653,6 +682,22 @@ elab_chain_leaves(Elab *e, const ChainVal *c, Value *leaf, const char **name, ui
     return to.n;
 }
 
+static Value take_leaves(Elab *e, const ChainVal *c, const Value **leaf);
+
+static Value
+take_kept(Elab *e, Value v, const Value **leaf)
+{
+    if (v.kind == VAL_chain)
+        return take_leaves(e, v.chain, leaf);
+    if (v.kind != VAL_list)
+        return *(*leaf)++;
+    Value r = elab_value_tuple(e, v.n, v.item);
+    r.kind = VAL_list;
+    for (uint32_t i = 0; i < r.n; i++)
+        r.item[i] = take_kept(e, v.item[i], leaf);
+    return r;
+}
+
 static Value
 take_leaves(Elab *e, const ChainVal *c, const Value **leaf)
 {
@@ -663,10 +708,8 @@ take_leaves(Elab *e, const ChainVal *c, const Value **leaf)
     if (m->counts)
         r->t = *(*leaf)++;
     for (uint32_t i = 0; i < m->n_kept; i++)
-        if (c->kept[i].kind == VAL_chain)
-            r->kept[i] = take_leaves(e, c->kept[i].chain, leaf);
-        else if (!m->kept[i].anew)
-            r->kept[i] = *(*leaf)++;
+        if (!m->kept[i].anew)
+            r->kept[i] = take_kept(e, c->kept[i], leaf);
     for (uint32_t i = 0; i < m->n_reports; i++)
         r->report[i] = NO_VALUE;
     return elab_value_chain(r);

@@ -84,7 +84,7 @@ bind_pattern(Elab *e, Env *env, const Pattern *p, Value v, bool var, Span span)
     }
     if (p->type)
         v = elab_coerce(e, env, v, p->type, span, arena_printf(e->arena, "'%s'", p->name));
-    if (var || v.kind == VAL_chain) /* a chain is there to be moved */
+    if (var || (v.kind != VAL_tuple && elab_has_chain(v))) /* it is there to be moved */
         elab_bind_var(e, env, p->name, v, p->span);
     else
         elab_bind(e, env, p->name, v, p->span);
@@ -193,8 +193,8 @@ elab_target_slot(Elab *e, const Env *env, const Expr *x)
 static Value
 assignable(Elab *e, Value old, Value v, Span span)
 {
-    if (old.kind == VAL_chain && !elab_is_poison(v) &&
-        (v.kind != VAL_chain || v.chain->of != old.chain->of))
+    bool chain = v.kind == VAL_chain && old.kind == VAL_chain && v.chain->of == old.chain->of;
+    if (!elab_is_poison(v) && elab_has_chain(old) && !chain)
         return FAIL(e, elab_assign_type, span, elab_value_text(e, old), elab_value_text(e, v));
     if (elab_is_poison(v) || old.kind == VAL_poison || !elab_is_number(old))
         return v;
@@ -269,17 +269,12 @@ assign_element(Elab *e, Env *env, const Expr *x, Value v)
 static void
 assign_member(Elab *e, Env *env, const Expr *x, Value v)
 {
-    if (x->left->kind != EXPR_NAME) {
-        complain(e, unsupported, x->span, "assigning here");
-        return;
-    }
-    const Binding *b = elab_target_slot(e, env, x->left);
-    if (!b || elab_is_poison(b->value))
-        return;
-    if (b->value.kind == VAL_chain)
-        elab_push_slot(e, env, b, elab_chain_assign(e, env, b->value.chain, x, v), 0);
-    else
-        complain(e, elab_no_member, x->at, elab_value_text(e, b->value), x->name);
+    Value c = elab_eval(e, env, x->left, MODE_term);
+
+    if (c.kind == VAL_chain)
+        elab_chain_assign(e, env, c.chain, x, v);
+    else if (!elab_is_poison(c))
+        complain(e, elab_no_member, x->at, elab_value_text(e, c), x->name);
 }
 
 static void

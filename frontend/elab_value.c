@@ -85,14 +85,30 @@ elab_copy_chain(Elab *e, const ChainVal *c)
     return r;
 }
 
+static bool
+has_items(Value v)
+{
+    return v.kind == VAL_tuple || v.kind == VAL_list;
+}
+
 bool
 elab_is_poison(Value v)
 {
-    if (v.kind == VAL_tuple)
+    if (has_items(v))
         for (uint32_t i = 0; i < v.n; i++)
             if (elab_is_poison(v.item[i]))
                 return true;
     return v.kind == VAL_poison;
+}
+
+bool
+elab_has_chain(Value v)
+{
+    if (has_items(v))
+        for (uint32_t i = 0; i < v.n; i++)
+            if (elab_has_chain(v.item[i]))
+                return true;
+    return v.kind == VAL_chain;
 }
 
 bool
@@ -185,7 +201,7 @@ elab_value_text(const Elab *e, Value v)
     case VAL_tuple: return tuple_text(e, v);
     case VAL_fn: return fn_text(e, v.fn);
     case VAL_chain: return arena_printf(e->arena, "%s at work", fn_text(e, v.chain->of->fn));
-    case VAL_list: return "an array of layers";
+    case VAL_list: return elab_has_chain(v) ? "an array of chains" : "an array of layers";
     case VAL_shape: return "a shape";
     case VAL_buffer: return "a buffer";
     case VAL_slot: return "a slot of a buffer";
@@ -287,18 +303,27 @@ elab_fit(Elab *e, Value *v, Type t)
 
 /* ---- leaves ---- */
 
+static Value
+copy_items(Elab *e, Value v)
+{
+    Value r = elab_value_tuple(e, v.n, v.item);
+
+    r.kind = v.kind;
+    return r;
+}
+
 /* All of a chain, its reports too. */
 static bool
 flatten_chain(Elab *e, const ChainVal *c, Value *ret, uint32_t *n, uint32_t cap)
 {
-    bool ok = elab_flatten(e, c->x, ret, n, cap);
+    bool ok = elab_flatten_all(e, c->x, ret, n, cap);
 
     if (ok && c->of->counts)
-        ok = elab_flatten(e, c->t, ret, n, cap);
+        ok = elab_flatten_all(e, c->t, ret, n, cap);
     for (uint32_t i = 0; ok && i < c->of->n_kept; i++)
-        ok = c->of->kept[i].anew || elab_flatten(e, c->kept[i], ret, n, cap);
+        ok = c->of->kept[i].anew || elab_flatten_all(e, c->kept[i], ret, n, cap);
     for (uint32_t i = 0; ok && i < c->of->n_reports; i++)
-        ok = elab_flatten(e, elab_chain_report(e, c, i), ret, n, cap);
+        ok = elab_flatten_all(e, elab_chain_report(e, c, i), ret, n, cap);
     return ok;
 }
 
@@ -319,11 +344,11 @@ unflatten_chain(Elab *e, const ChainVal *c, const Value *leaf, uint32_t *n)
 }
 
 bool
-elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
+elab_flatten_all(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
 {
-    if (v.kind == VAL_tuple) {
+    if (has_items(v)) {
         for (uint32_t i = 0; i < v.n; i++)
-            if (!elab_flatten(e, v.item[i], ret, n, cap))
+            if (!elab_flatten_all(e, v.item[i], ret, n, cap))
                 return false;
         return true;
     }
@@ -335,14 +360,20 @@ elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
     return true;
 }
 
+bool
+elab_flatten(Elab *e, Value v, Value *ret, uint32_t *n, uint32_t cap)
+{
+    return !elab_has_chain(v) && elab_flatten_all(e, v, ret, n, cap);
+}
+
 Value
 elab_unflatten(Elab *e, Value v, const Value *leaf, uint32_t *n)
 {
     if (v.kind == VAL_chain)
         return unflatten_chain(e, v.chain, leaf, n);
-    if (v.kind != VAL_tuple)
+    if (!has_items(v))
         return leaf[(*n)++];
-    Value t = elab_value_tuple(e, v.n, v.item);
+    Value t = copy_items(e, v);
     for (uint32_t i = 0; i < t.n; i++)
         t.item[i] = elab_unflatten(e, v.item[i], leaf, n);
     return t;
@@ -375,8 +406,8 @@ unify_tuples(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
 {
     if (a->kind != b->kind || a->n != b->n)
         return false;
-    *a = elab_value_tuple(e, a->n, a->item);
-    *b = elab_value_tuple(e, b->n, b->item);
+    *a = copy_items(e, *a);
+    *b = copy_items(e, *b);
     for (uint32_t i = 0; i < a->n; i++)
         if (!elab_unify(e, &a->item[i], ra, &b->item[i], rb, mode))
             return false;
@@ -391,8 +422,8 @@ unify_chains(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
     uint32_t n = 0, m = 0, k = 0;
 
     if (a->kind != b->kind || a->chain->of != b->chain->of ||
-        !elab_flatten(e, *a, x, &n, MAX_LEAVES) || !elab_flatten(e, *b, y, &m, MAX_LEAVES) ||
-        n != m)
+        !elab_flatten_all(e, *a, x, &n, MAX_LEAVES) ||
+        !elab_flatten_all(e, *b, y, &m, MAX_LEAVES) || n != m)
         return false;
     for (uint32_t i = 0; i < n; i++)
         if (!elab_unify(e, &x[i], ra, &y[i], rb, mode))
@@ -417,7 +448,7 @@ convert_in(Elab *e, Value *v, RegionId region, DType d)
 bool
 elab_unify(Elab *e, Value *a, RegionId ra, Value *b, RegionId rb, Mode mode)
 {
-    if (a->kind == VAL_tuple || b->kind == VAL_tuple)
+    if (has_items(*a) || has_items(*b))
         return unify_tuples(e, a, ra, b, rb, mode);
     if (a->kind == VAL_chain || b->kind == VAL_chain)
         return unify_chains(e, a, ra, b, rb, mode);

@@ -113,6 +113,7 @@ def check_exact(t, lab, model, rng):
     start = rng.multivariate_normal(MEAN, COV, CHAINS)
     for sampler, options in [("tempered", {"using.step_size": 0.4, "hottest": 4.0, "warmup": 60}),
                              ("tempered", {"using": "hmc(n_leapfrog_steps = 3)", "using.step_size": 0.5, "n_inner_steps": 1, "warmup": 60}),
+                             ("tempered", {"using": "adaptive(using = mala)", "warmup": 400, "n_inner_steps": 2}),
                              ("repeated", {"using": "mala", "using.step_size": 0.5, "k": 3}),
                              ("adaptive", {"step_size": 0.6})]:
         x = lab.sample(model, sampler=sampler, chains=CHAINS, steps=4, start=start, **options)
