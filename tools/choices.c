@@ -104,10 +104,10 @@ static const struct {
     size_t option;
     const char *name, *param;
 } wrapper[] = {
-    {offsetof(Args, accumulate), "accumulated", "every"},
     {offsetof(Args, clip_value), "clipped_value", "max_value"},
     {offsetof(Args, clip_norm), "clipped", "max_norm"},
     {offsetof(Args, ema), "averaged", "decay"},
+    {offsetof(Args, accumulate), "accumulated", "every"},
 };
 
 static char *

@@ -188,10 +188,79 @@ make_bool(Gen *g)
     add(g, roll(g, 2) ? x : as_real(g, x, DT_i32));
 }
 
+/* A few turns of x = x / 2 + its first element in the place of one that may be outside. */
+static void
+make_for(Gen *g)
+{
+    Builder *b = &g->b;
+    Ref x = as_real(g, pick(g), DT_f32), zero = ir_number(b, DT_i32, 0);
+
+    if (type_in(g, x).rank != 1 || type_in(g, x).dim[0] == 0)
+        return;
+    RegionId body = region_begin(b);
+    Ref i = ir_param(b, type_scalar(DT_i32)), v = ir_param(b, type_in(g, x));
+    Ref at = ir_add(b, ir_mul(b, i, i), ir_number(b, DT_i32, 3));
+    Ref first = ir_at(b, v, 1, &zero, true);
+    Ref next =
+        ir_update(b, ir_mul(b, v, full_like(g, v, 0.5)), first, 1, &at, false, roll(g, 2));
+    ir_yield(b, 1, &next);
+    region_end(b);
+    add(g, ir_get(b, ir_for(b, zero, ir_number(b, DT_i32, 4), 1, &x, body, 4), 0));
+}
+
+static void
+make_if(Gen *g)
+{
+    Builder *b = &g->b;
+    Ref x = as_real(g, pick(g), DT_f32), y = pick_like(g, x, DT_f32);
+    Ref sum = ir_reduce_all(b, OP_amax, x);
+    Ref condition = ir_gt(b, sum, ir_number(b, DT_f32, 0.7));
+    RegionId side[2];
+
+    for (int k = 0; k < 2; k++) {
+        side[k] = region_begin(b);
+        Ref r = k ? ir_sub(b, x, y) : ir_sqrt(b, ir_abs(b, y));
+        ir_yield(b, 1, &r);
+        region_end(b);
+    }
+    add(g, ir_get(b, ir_if(b, condition, side[0], side[1]), 0));
+}
+
+static void
+make_take(Gen *g)
+{
+    static const int32_t index[7] = {3, 0, 1, 1, 40, -1, 2};
+    Ref x = pick(g);
+    const uint32_t n = 7;
+
+    if (type_in(g, x).rank)
+        add(g, ir_take(&g->b, x, ir_const(&g->b, type_array(DT_i32, 1, &n), index)));
+}
+
+static void
+make_draw(Gen *g)
+{
+    Ref x = pick(g);
+    Type t = type_with(type_in(g, x), DT_f32);
+    uint32_t words = (uint32_t)type_size(t) + 1;
+    DrawAttr draw = {.dist = (uint8_t)roll(g, 2), .shared = true, .blocks = words / 4 + 1};
+
+    draw.region = (uint16_t)g->n;
+    add(g, ir_draw(&g->b, t, draw, ir_number(&g->b, DT_i32, 0)));
+}
+
+static void
+make_other(Gen *g)
+{
+    static void (*const make[])(Gen *) = {make_for, make_if, make_take, make_draw};
+
+    make[roll(g, 4)](g);
+}
+
 static void
 make_statement(Gen *g)
 {
-    switch (roll(g, 10)) {
+    switch (roll(g, 13)) {
     case 0:
     case 1:
     case 2:
@@ -200,7 +269,10 @@ make_statement(Gen *g)
     case 5: make_fold(g); break;
     case 6:
     case 7: make_contract(g); break;
-    case 8: make_shape(g); break;
+    case 8:
+    case 9:
+    case 10: make_other(g); break;
+    case 11: make_shape(g); break;
     default: make_bool(g); break;
     }
 }
