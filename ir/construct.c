@@ -117,6 +117,14 @@ ir_pad(Builder *b, Ref x, Type to, const int64_t *low_stride)
 }
 
 Ref
+ir_window(Builder *b, Ref x, unsigned axis, uint32_t size, uint32_t stride)
+{
+    const int64_t ints[3] = {axis, size, stride};
+
+    return build1(b, OP_window, (Type){0}, x, (Attr){.ints = ints, .n_ints = 3});
+}
+
+Ref
 ir_concat(Builder *b, uint32_t n, const Ref *x, unsigned axis)
 {
     return ir_build(b, OP_concat, (Type){0}, n, x, (Attr){.i = axis}, 0, NULL);

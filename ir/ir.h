@@ -336,6 +336,8 @@ Ref ir_reshape(Builder *b, Ref x, Type to);
 Ref ir_transpose(Builder *b, Ref x, const int64_t *perm);
 Ref ir_slice(Builder *b, Ref x, Type to, const int64_t *start_stride);
 Ref ir_pad(Builder *b, Ref x, Type to, const int64_t *low_stride);
+/* Windows of `size` elements along an axis, `stride` apart: [.., window, element, ..]. */
+Ref ir_window(Builder *b, Ref x, unsigned axis, uint32_t size, uint32_t stride);
 Ref ir_concat(Builder *b, uint32_t n, const Ref *x, unsigned axis);
 Ref ir_at(Builder *b, Ref x, uint32_t n, const Ref *index, bool in_range);
 Ref ir_update(Builder *b, Ref x, Ref v, uint32_t n, const Ref *index, bool in_range, bool add);

@@ -186,6 +186,29 @@ shape_pad(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
 }
 
 const char *
+shape_window(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    if (q->n_args != 1 || q->attr->n_ints != 3)
+        return "one operand, and an axis, a size and a stride";
+    Type x = shape_arg_type(q, 0);
+    int64_t axis = q->attr->ints[0], size = q->attr->ints[1], stride = q->attr->ints[2];
+    if (x.rank == 0 || x.rank >= MAX_RANK || axis < 0 || axis >= x.rank || size < 1 ||
+        size > x.dim[axis] || stride < 1 || stride > x.dim[axis])
+        return "windows within an axis of the operand";
+    uint32_t windows = (uint32_t)((x.dim[axis] - size) / stride + 1);
+    if (type_size(x) / x.dim[axis] * windows > IR_MAX_ELEMENTS / (uint64_t)size)
+        return "windows of fewer elements in all";
+    ret->type = x;
+    for (int64_t i = x.rank; i > axis + 1; i--)
+        ret->type.dim[i] = x.dim[i - 1];
+    ret->type.dim[axis] = windows;
+    ret->type.dim[axis + 1] = (uint32_t)size;
+    ret->type.rank++;
+    return NULL;
+}
+
+const char *
 shape_concat(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
 {
     uint64_t total = 0;

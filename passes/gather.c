@@ -211,6 +211,7 @@ total_inside(const Total *t, const Node *n, Ref sum, unsigned depth)
     case OP_transpose:
     case OP_slice:
     case OP_pad:
+    case OP_window:
     case OP_concat: return total_rearranged(t, n, sum, depth);
     default: return NO_REF;
     }

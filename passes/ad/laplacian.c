@@ -183,6 +183,7 @@ is_linear(Op op)
     case OP_transpose:
     case OP_slice:
     case OP_pad:
+    case OP_window:
     case OP_concat:
     case OP_at:
     case OP_update:

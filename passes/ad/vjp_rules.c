@@ -99,6 +99,29 @@ vjp_pad(Ad *a, const Node *n, const Ref *g)
     ad_give(a, n->arg[0], ir_slice(&a->copy.b, g[0], ir_type(a->f, n->arg[0]), n->attr.ints));
 }
 
+/* Element u of all windows goes back to where it was read. */
+void
+vjp_window(Ad *a, const Node *n, const Ref *g)
+{
+    Builder *b = &a->copy.b;
+    Type x = ir_type(a->f, n->arg[0]), one = n->type, flat = x;
+    unsigned axis = (unsigned)n->attr.ints[0];
+    int64_t from[2 * MAX_RANK], to[2 * MAX_RANK];
+
+    one.dim[axis + 1] = 1;
+    flat.dim[axis] = n->type.dim[axis];
+    for (unsigned i = 0; i < MAX_RANK; i++) {
+        from[2 * i] = to[2 * i] = 0;
+        from[2 * i + 1] = to[2 * i + 1] = 1;
+    }
+    to[2 * axis + 1] = n->attr.ints[2];
+    for (int64_t u = 0; u < n->attr.ints[1]; u++) {
+        from[2 * (axis + 1)] = to[2 * axis] = u;
+        Ref part = ir_reshape(b, ir_slice(b, g[0], one, from), flat);
+        ad_give(a, n->arg[0], ir_pad(b, part, x, to));
+    }
+}
+
 void
 vjp_concat(Ad *a, const Node *n, const Ref *g)
 {

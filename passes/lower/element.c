@@ -113,6 +113,18 @@ element_slice(Lower *l, const Node *n, const Ref *index)
 }
 
 static Ref
+element_window(Lower *l, const Node *n, const Ref *index)
+{
+    Ref at[MAX_RANK];
+    unsigned axis = (unsigned)n->attr.ints[0];
+
+    for (unsigned i = 0; i + 1 < n->type.rank; i++)
+        at[i] = index[i > axis ? i + 1 : i];
+    at[axis] = ir_add(&l->b, scaled(l, index[axis], n->attr.ints[2]), index[axis + 1]);
+    return lower_element(l, n->arg[0], at);
+}
+
+static Ref
 both(Lower *l, Ref a, Ref b)
 {
     return a.id ? ir_and(&l->b, a, b) : b;
@@ -442,6 +454,7 @@ rule_of(Op op)
         [OP_transpose] = element_transpose,
         [OP_slice] = element_slice,
         [OP_pad] = element_pad,
+        [OP_window] = element_window,
         [OP_concat] = element_concat,
         [OP_reshape] = element_reshape,
         [OP_at] = element_at,
