@@ -31,7 +31,8 @@ typedef struct PackedHead {
 typedef struct PackedManifest {
     uint64_t entry[EBM_ENTRY_COUNT];
     uint64_t image_bytes, uniform_bytes, state_bytes, x_bytes, value_bytes, scratch_bytes;
-    uint64_t n_hyper, n_inputs, n_state, n_reports, n_values, x_given;
+    uint64_t n_hyper, n_inputs, n_state, n_reports, n_values, x_given, work_known, work_hyper;
+    double work[EBM_WORK_COUNT], work_turn[EBM_WORK_COUNT];
 } PackedManifest;
 
 /* ---- checks */
@@ -257,9 +258,13 @@ pack_numbers(const EbmManifest *m)
         .n_reports = m->n_reports,
         .n_values = m->n_values,
         .x_given = m->x_given,
+        .work_known = m->work_known,
+        .work_hyper = m->work_hyper,
     };
 
     memcpy(p.entry, m->entry, sizeof p.entry);
+    memcpy(p.work, m->work, sizeof p.work);
+    memcpy(p.work_turn, m->work_turn, sizeof p.work_turn);
     return p;
 }
 
@@ -307,7 +312,8 @@ unpack_numbers(const PackedManifest *p, EbmManifest *ret)
     uint64_t most = MAX_NAMES;
 
     if (p->n_hyper > most || p->n_inputs > most || p->n_state > most || p->n_reports > most ||
-        p->n_values > 2 || p->image_bytes > MAX_IMAGE || p->x_given > 1)
+        p->n_values > 2 || p->image_bytes > MAX_IMAGE || p->x_given > 1 || p->work_known > 1 ||
+        (p->work_hyper >= p->n_hyper && p->work_hyper != EBM_NO_HYPER))
         return false;
     *ret = (EbmManifest){
         .image_bytes = p->image_bytes,
@@ -322,8 +328,12 @@ unpack_numbers(const PackedManifest *p, EbmManifest *ret)
         .n_reports = (uint32_t)p->n_reports,
         .n_values = (uint32_t)p->n_values,
         .x_given = (uint32_t)p->x_given,
+        .work_known = (uint32_t)p->work_known,
+        .work_hyper = (uint32_t)p->work_hyper,
     };
     memcpy(ret->entry, p->entry, sizeof ret->entry);
+    memcpy(ret->work, p->work, sizeof ret->work);
+    memcpy(ret->work_turn, p->work_turn, sizeof ret->work_turn);
     return true;
 }
 

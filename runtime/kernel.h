@@ -86,6 +86,22 @@ typedef struct EbmHyper {
     uint32_t pad;
 } EbmHyper;
 
+/* Kinds of work, by what an operation costs; the divisions and roots last. */
+typedef enum EbmWork {
+    EBM_WORK_float32,  /* one f32 operation: fma, add, compare, round, ... */
+    EBM_WORK_float64,  /* one f64 operation */
+    EBM_WORK_int32,    /* one i32 operation but a product; half of an i64 one */
+    EBM_WORK_multiply, /* the lower half of a product of i32 */
+    EBM_WORK_wide,     /* a whole product of i32 */
+    EBM_WORK_divide32,
+    EBM_WORK_divide64,
+    EBM_WORK_root32,
+    EBM_WORK_root64,
+    EBM_WORK_COUNT
+} EbmWork;
+
+#define EBM_NO_HYPER UINT32_MAX
+
 /* What the runtime must know to launch an image.  `slot` arrays follow one another in this
  * order. */
 typedef struct EbmManifest {
@@ -99,6 +115,10 @@ typedef struct EbmManifest {
     EbmSlot *state;   /* n_state; [0] is x at offset 0 */
     EbmSlot *report;  /* n_reports; name only */
     EbmSlot *value;   /* n_values: energy, gradient */
+    /* Of a step of one chain, if work_known: work, and work_turn as often as hyper[work_hyper]
+     * says (EBM_NO_HYPER: not at all). */
+    double work[EBM_WORK_COUNT], work_turn[EBM_WORK_COUNT];
+    uint32_t work_known, work_hyper;
 } EbmManifest;
 
 #endif

@@ -42,7 +42,7 @@ typedef struct Args {
         *passes, *keep, *resume;
     const char *chains, *steps, *warmup, *thin, *seed, *threads, *lanes, *level, *backend,
         *skip, *stop;
-    bool grad, quiet, help, json, no_cache, write, check, print, time, version;
+    bool grad, quiet, help, json, no_cache, write, check, print, time, measure, version;
     PairList statics, set, data, hyper; /* -S, --set, --data, anything else */
 } Args;
 
@@ -57,7 +57,8 @@ typedef enum OptionGroup {
     GROUP_points = 1 << 3,
     GROUP_model = 1 << 4, /* which model, and how to run it */
     GROUP_passes = 1 << 5,
-    GROUP_layout = 1 << 6
+    GROUP_layout = 1 << 6,
+    GROUP_machine = 1 << 7
 } OptionGroup;
 
 /* A row of the table. */

@@ -152,6 +152,7 @@ emit_all(void *user)
     memo_close(e, 0);
     e->memo.n = 1;
     manifest_build(s->arena, entry, e->manifest);
+    manifest_count_work(e->arena, entry[EBM_ENTRY_sample], e->manifest);
     emit_entries(e, entry);
 }
 

@@ -298,6 +298,9 @@ extern const char *const entry_symbol[EBM_ENTRY_COUNT];
 /* ---- manifest.c */
 void manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
                     EbmManifest *ret);
+
+/* Counts what one step of one chain computes. */
+void manifest_count_work(Arena *arena, const Function *step, EbmManifest *m);
 uint32_t manifest_hyper(const EbmManifest *m, const char *name);
 uint32_t manifest_input(const EbmManifest *m, const char *name);
 uint32_t manifest_state(const EbmManifest *m, const char *name);
