@@ -105,7 +105,7 @@ static void
 add_outputs(EbmManifest *m, const Function *step, const Function *eval)
 {
     for (uint32_t i = 0; step && i < step->region[0].n_yields; i++)
-        if (step->output[i].report)
+        if (step->output[i].kind == OUTPUT_report)
             m->report[m->n_reports++] =
                 slot_of(step->output[i].name, ir_type(step, step->region[0].yield[i]));
     for (uint32_t i = 0; eval && i < eval->region[0].n_yields; i++) {
@@ -315,7 +315,7 @@ put_kept(const Frame *f, unsigned char *record, unsigned lane)
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < f->f->region[0].n_yields; i++)
-        if (!f->f->output[i].report) {
+        if (f->f->output[i].kind != OUTPUT_report) {
             const EbmSlot *slot = &m->state[n++];
             put(slot, record + slot->offset, lane, f->result[i]);
         }
@@ -341,7 +341,7 @@ all_finite(const Frame *f)
 {
     for (uint32_t i = 0; i < f->f->region[0].n_yields; i++) {
         Type t = ir_type(f->f, f->f->region[0].yield[i]);
-        if (f->f->output[i].report || !dtype_is_float((DType)t.dtype))
+        if (f->f->output[i].kind == OUTPUT_report || !dtype_is_float((DType)t.dtype))
             continue;
         for (uint64_t e = 0; e < type_size(t); e++) {
             Scalar s = {0};
@@ -360,7 +360,7 @@ keep_reports(const Frame *f, double *record, unsigned lane)
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < f->f->region[0].n_yields; i++)
-        if (f->f->output[i].report) {
+        if (f->f->output[i].kind == OUTPUT_report) {
             DType d = (DType)ir_type(f->f, f->f->region[0].yield[i]).dtype;
             Scalar s = {0};
             memcpy(&s, f->result[i], dtype_size(d));

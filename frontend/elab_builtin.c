@@ -616,7 +616,7 @@ static const Builtin table[] = {
     {"batch_any", call_unsupported, 0, 64, 0, false, false, NULL},
     {"model_sum", call_unsupported, 0, 64, 0, false, false, NULL},
     {"sort", call_unsupported, 0, 64, 0, false, false, NULL},
-    {"conv2d", call_unsupported, 0, 64, 0, false, false, NULL},
+    {"conv2d", elab_call_conv2d, 2, 2, 0, false, false, "stride padding"},
 };
 
 const Builtin *

@@ -30,6 +30,7 @@ BuiltinFn elab_call_concat;
 BuiltinFn elab_call_split;
 BuiltinFn elab_call_pad;
 BuiltinFn elab_call_gather;
+BuiltinFn elab_call_conv2d;
 BuiltinFn elab_call_cholesky;
 BuiltinFn elab_call_trisolve;
 

@@ -299,7 +299,7 @@ build_eval(Elab *e, FnVal *energy, Type x)
     if (elab_is_poison(v))
         return;
     Ref r[2] = {elab_ref_of(e, v.item[0], DT_f64), elab_ref_of(e, v.item[1], (DType)x.dtype)};
-    elab_end_entry(e, 2, r, (Output[]){{"energy", false}, {"grad", false}});
+    elab_end_entry(e, 2, r, (Output[]){{"energy", OUTPUT_value}, {"grad", OUTPUT_value}});
 }
 
 static void

@@ -228,7 +228,7 @@ finish(SamplerBuild *b, const Env *env, bool step)
     }
     for (size_t i = 0; step && i < b->reports.n; i++) {
         r[n] = elab_ref_of(e, b->reports.value[i], DT_f64);
-        out[n++] = (Output){b->reports.name[i], true};
+        out[n++] = (Output){b->reports.name[i], OUTPUT_report};
     }
     elab_end_entry(e, n, r, out);
 }

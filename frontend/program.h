@@ -61,9 +61,24 @@ typedef struct ElabRequest {
     DType dtype; /* of real: DT_f32 (also for DT_none) or DT_f64 */
     InitKind init;
     double low, high; /* INIT_uniform */
+
+    /* Training: with a loss there is @train, and no @start and @step. */
+    const char *loss;
+    const char *optimizer; /* of a training program; NULL: adam */
+    const char *dataset;   /* draws the data points of @train; without a loss and an energy,
+                              @start is its draws.  NULL: `data` holds the columns */
+    const ProgramSetting *loss_hyper, *optimizer_hyper, *dataset_hyper;
+    size_t n_loss_hyper, n_optimizer_hyper, n_dataset_hyper;
+    uint32_t batch; /* data points a training step */
 } ElabRequest;
 
-typedef enum HyperOwner { HYPER_energy, HYPER_sampler } HyperOwner;
+typedef enum HyperOwner {
+    HYPER_energy,
+    HYPER_sampler,
+    HYPER_loss,
+    HYPER_optimizer,
+    HYPER_dataset
+} HyperOwner;
 
 /* A hyperparameter.  Its range is checked by whoever gives a value; bounds that are not there
  * are infinite.  `input` is the name of the entry functions' INPUT_hyper, which is absent
@@ -98,6 +113,13 @@ typedef struct ProgramParam {
     Type type;
 } ProgramParam;
 
+/* A replay buffer of a loss: an INPUT_point of that name and an OUTPUT_slot. */
+typedef struct ProgramBuffer {
+    const char *name;
+    Type type; /* of a slot */
+    uint32_t slots;
+} ProgramBuffer;
+
 typedef struct Program {
     Module *module;
     const char *energy, *sampler; /* names; sampler NULL if none was asked for */
@@ -113,6 +135,17 @@ typedef struct Program {
     const char **report; /* names of the sampler's reports, in order */
     size_t n_report;
     const char *energy_doc, *sampler_doc; /* or NULL */
+
+    /* Training.  @train is one step of the whole batch as seen by one data point: INPUT_point are
+     * its columns and slots, OUTPUT_value "loss" its loss in f64, OUTPUT_param and _memory what the
+     * batch makes of the weights; @memory gives the first memory from the parameters; @slots is run
+     * for each slot of the buffers. */
+    bool has_train, has_memory, has_slots;
+    const char *loss, *optimizer, *dataset;
+    ProgramData *column; /* what the data must hold: the data point first, then its labels */
+    size_t n_column;
+    ProgramBuffer *buffer;
+    size_t n_buffer;
 } Program;
 
 /* Gives false after errors, which are in the request's diags.  Needs an arena_guard. */

@@ -351,7 +351,7 @@ ir_outputs(Builder *b, const Output *output)
 
     for (uint32_t i = 0; i < n; i++)
         own[i] =
-            (Output){arena_printf(b->module->arena, "%s", output[i].name), output[i].report};
+            (Output){arena_printf(b->module->arena, "%s", output[i].name), output[i].kind};
     b->function->output = own;
 }
 
@@ -432,6 +432,10 @@ vary_node(const Function *f, uint32_t id, uint8_t *vary)
         return false;
     if ((n->op == OP_draw || n->op == OP_word) && !n->attr.draw.shared)
         v = VARY_chain;
+    if (n->op == OP_chain_index)
+        v = VARY_chain;
+    if (n->op == OP_batch || n->op == OP_batch_sum)
+        v = VARY_uniform;
     if (n->op == OP_for) { /* the index varies if the bounds do */
         changed |= set_params(f, n->own[0], 0, n->arg, 1, vary);
         changed |= set_params(f, n->own[0], 0, n->arg + 1, 1, vary);

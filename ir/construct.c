@@ -117,6 +117,14 @@ ir_pad(Builder *b, Ref x, Type to, const int64_t *low_stride)
 }
 
 Ref
+ir_window(Builder *b, Ref x, unsigned axis, uint32_t size, uint32_t stride)
+{
+    const int64_t ints[3] = {axis, size, stride};
+
+    return build1(b, OP_window, (Type){0}, x, (Attr){.ints = ints, .n_ints = 3});
+}
+
+Ref
 ir_concat(Builder *b, uint32_t n, const Ref *x, unsigned axis)
 {
     return ir_build(b, OP_concat, (Type){0}, n, x, (Attr){.i = axis}, 0, NULL);
@@ -183,6 +191,24 @@ Ref
 ir_iota(Builder *b, Type type, unsigned axis)
 {
     return ir_build(b, OP_iota, type_with(type, DT_i32), 0, NULL, (Attr){.i = axis}, 0, NULL);
+}
+
+Ref
+ir_chain_index(Builder *b)
+{
+    return ir_build(b, OP_chain_index, (Type){0}, 0, NULL, (Attr){0}, 0, NULL);
+}
+
+Ref
+ir_batch(Builder *b, Ref x, uint32_t size)
+{
+    return build1(b, OP_batch, (Type){0}, x, (Attr){.i = size});
+}
+
+Ref
+ir_batch_sum(Builder *b, Ref x, uint32_t size)
+{
+    return build1(b, OP_batch_sum, (Type){0}, x, (Attr){.i = size});
 }
 
 Ref

@@ -17,6 +17,7 @@ interp_status_text(InterpStatus status)
     case INTERP_OK: return "done";
     case INTERP_MEMORY: return "the arrays need more memory than there is";
     case INTERP_DERIVATIVE: return "derivatives must be expanded first";
+    case INTERP_BATCH: return "the step must be cut into phases where it crosses the batch";
     case INTERP_DEPTH: return "calls and regions nest too deeply";
     case INTERP_RANGE: return "an index or a number of turns is not in the range declared";
     case INTERP_INPUT: return "an input is not bound, or start and step disagree";
@@ -190,6 +191,28 @@ eval_call(Interp *s, Plan *p, uint32_t id)
     for (uint32_t i = 0; i < body->n_yields; i++)
         copy_value(s, &result[i], &callee->value[body->yield[i].id], n->result[i]);
     return true;
+}
+
+bool
+eval_chain_index(Interp *s, Plan *p, uint32_t id)
+{
+    p->value[id].scalar = (Scalar){.bits = 0};
+    p->value[id].scalar.i32 = (int32_t)s->place.chain;
+    return true;
+}
+
+bool
+eval_batch(Interp *s, Plan *p, uint32_t id)
+{
+    (void)p;
+    (void)id;
+    return stop(s, INTERP_BATCH);
+}
+
+bool
+eval_batch_sum(Interp *s, Plan *p, uint32_t id)
+{
+    return eval_batch(s, p, id);
 }
 
 static bool

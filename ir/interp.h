@@ -14,6 +14,7 @@ typedef enum InterpStatus {
     INTERP_OK,
     INTERP_MEMORY,     /* the arrays need more than the budget, or than there is */
     INTERP_DERIVATIVE, /* a vjp, jvp or laplacian is left */
+    INTERP_BATCH,      /* ... or a batch or batch_sum */
     INTERP_DEPTH,      /* calls and regions nest too deeply */
     INTERP_RANGE, /* an index or a number of turns that was declared to be in range is not */
     INTERP_INPUT  /* interp_sample: an input is not bound, or start and step disagree */

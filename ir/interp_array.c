@@ -101,6 +101,23 @@ eval_slice(Interp *s, Plan *p, uint32_t id)
 }
 
 bool
+eval_window(Interp *s, Plan *p, uint32_t id)
+{
+    const Node *n = &p->f->node[id];
+    Type x = interp_arg_type(p, n, 0);
+    unsigned axis = (unsigned)n->attr.ints[0];
+    Walk w = {.rank = 0};
+
+    for (unsigned i = 0; i < n->type.rank; i++) {
+        int64_t step = axis_stride(x, i > axis ? i - 1 : i);
+        walk_axis(&w, n->type.dim[i], axis_stride(n->type, i),
+                  i == axis ? n->attr.ints[2] * step : step);
+    }
+    rearrange(s, p, id, &w);
+    return true;
+}
+
+bool
 eval_pad(Interp *s, Plan *p, uint32_t id)
 {
     const Node *n = &p->f->node[id];

@@ -504,6 +504,8 @@ plan_callees(Planner *q, unsigned above)
             continue;
         if (n->op == OP_vjp || n->op == OP_jvp || n->op == OP_laplacian)
             return stop(q->s, INTERP_DERIVATIVE);
+        if (n->op == OP_batch || n->op == OP_batch_sum)
+            return stop(q->s, INTERP_BATCH);
         if (n->op == OP_call) {
             const Plan *callee =
                 plan_function(q->s, q->s->module->function[n->attr.callee], above + 1);

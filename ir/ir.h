@@ -195,6 +195,9 @@ typedef enum InputKind {
     INPUT_step,  /* t */
     INPUT_n_steps,
     INPUT_n_warmup,
+    INPUT_memory, /* training: kept from step to step, the same for all data points */
+    INPUT_point,  /* training: of this data point: its columns, its slots of buffers */
+    INPUT_handed, /* training: what an earlier phase handed on */
     INPUT_COUNT
 } InputKind;
 extern const char *const input_name[INPUT_COUNT];
@@ -208,10 +211,24 @@ typedef struct Input {
     uint8_t variance; /* Variance */
 } Input;
 
-/* What an entry function's result is: "x", a state's name, a report's. */
+/* What becomes of an entry function's result. */
+typedef enum OutputKind {
+    OUTPUT_value,   /* x, a state, an energy, a loss: by its name */
+    OUTPUT_report,  /* a diagnostic */
+    OUTPUT_param,   /* training: a parameter's next value */
+    OUTPUT_memory,  /* ... what INPUT_memory of this name is next */
+    OUTPUT_slot,    /* ... what this data point's slot of a buffer is next */
+    OUTPUT_points,  /* a phase hands on to phases over data points: one value a point */
+    OUTPUT_rows,    /* ... to phases over the whole batch: array [batch, ...] */
+    OUTPUT_whole,   /* ... what is the same for all data points */
+    OUTPUT_COUNT
+} OutputKind;
+extern const char *const output_name[OUTPUT_COUNT];
+
+/* A result of an entry function: "x", a state's name, a report's. */
 typedef struct Output {
     const char *name;
-    bool report;
+    uint8_t kind; /* OutputKind */
 } Output;
 
 typedef struct Function {
@@ -319,6 +336,8 @@ Ref ir_reshape(Builder *b, Ref x, Type to);
 Ref ir_transpose(Builder *b, Ref x, const int64_t *perm);
 Ref ir_slice(Builder *b, Ref x, Type to, const int64_t *start_stride);
 Ref ir_pad(Builder *b, Ref x, Type to, const int64_t *low_stride);
+/* Windows of `size` elements along an axis, `stride` apart: [.., window, element, ..]. */
+Ref ir_window(Builder *b, Ref x, unsigned axis, uint32_t size, uint32_t stride);
 Ref ir_concat(Builder *b, uint32_t n, const Ref *x, unsigned axis);
 Ref ir_at(Builder *b, Ref x, uint32_t n, const Ref *index, bool in_range);
 Ref ir_update(Builder *b, Ref x, Ref v, uint32_t n, const Ref *index, bool in_range, bool add);
@@ -329,6 +348,9 @@ Ref ir_reduce_all(Builder *b, Op op, Ref x);
 Ref ir_contract(Builder *b, const char *spec, Ref x, Ref y, Ref init); /* init may be NO_REF */
 Ref ir_draw(Builder *b, Type type, DrawAttr attr, Ref iteration);
 Ref ir_iota(Builder *b, Type type, unsigned axis);
+Ref ir_chain_index(Builder *b);
+Ref ir_batch(Builder *b, Ref x, uint32_t size);     /* size: data points in a batch */
+Ref ir_batch_sum(Builder *b, Ref x, uint32_t size); /* ... */
 Ref ir_get(Builder *b, Ref x, uint32_t i);
 Ref ir_call(Builder *b, Op op, uint32_t callee, uint32_t n, const Ref *arg, uint32_t n_active,
             const int64_t *active);

@@ -633,6 +633,17 @@ parse_params(Parser *p, TextRegion *r)
     expect_mark(p, ')');
 }
 
+static uint8_t
+take_output_kind(Parser *p)
+{
+    uint8_t kind = OUTPUT_value;
+
+    for (uint8_t i = OUTPUT_value + 1; i < OUTPUT_COUNT && kind == OUTPUT_value; i++)
+        if (take_word(p, output_name[i]))
+            kind = i;
+    return kind;
+}
+
 static void
 parse_yield(Parser *p, TextRegion *r)
 {
@@ -651,7 +662,7 @@ parse_yield(Parser *p, TextRegion *r)
         if (p->token == TOKEN_string) {
             output->name = p->string;
             next(p);
-            output->report = take_word(p, "report");
+            output->kind = take_output_kind(p);
         }
         if (!take_mark(p, ','))
             break;

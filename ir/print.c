@@ -293,7 +293,8 @@ print_yield(const Printer *p, const Region *r, const Output *output)
         if (output && output[i].name) {
             fputc(' ', p->out);
             print_string(p->out, output[i].name);
-            fputs(output[i].report ? " report" : "", p->out);
+            if (output[i].kind != OUTPUT_value)
+                fprintf(p->out, " %s", output_name[output[i].kind]);
         }
     }
     fputc('\n', p->out);

@@ -186,6 +186,29 @@ shape_pad(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
 }
 
 const char *
+shape_window(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    if (q->n_args != 1 || q->attr->n_ints != 3)
+        return "one operand, and an axis, a size and a stride";
+    Type x = shape_arg_type(q, 0);
+    int64_t axis = q->attr->ints[0], size = q->attr->ints[1], stride = q->attr->ints[2];
+    if (x.rank == 0 || x.rank >= MAX_RANK || axis < 0 || axis >= x.rank || size < 1 ||
+        size > x.dim[axis] || stride < 1 || stride > x.dim[axis])
+        return "windows within an axis of the operand";
+    uint32_t windows = (uint32_t)((x.dim[axis] - size) / stride + 1);
+    if (type_size(x) / x.dim[axis] * windows > IR_MAX_ELEMENTS / (uint64_t)size)
+        return "windows of fewer elements in all";
+    ret->type = x;
+    for (int64_t i = x.rank; i > axis + 1; i--)
+        ret->type.dim[i] = x.dim[i - 1];
+    ret->type.dim[axis] = windows;
+    ret->type.dim[axis + 1] = (uint32_t)size;
+    ret->type.rank++;
+    return NULL;
+}
+
+const char *
 shape_concat(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
 {
     uint64_t total = 0;
@@ -464,6 +487,50 @@ shape_draw(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
     if (bits ? q->given.dtype != DT_i32 : !dtype_is_float(q->given.dtype))
         return "the distribution's dtype";
     return take_given(q, ret, 1);
+}
+
+const char *
+shape_chain_index(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    ret->type = type_scalar(DT_i32);
+    return q->n_args == 0 ? NULL : "no operands";
+}
+
+static const char *
+batch_rule(const ShapeQuery *q)
+{
+    if (q->n_args != 1 || q->attr->i < 1 || q->attr->i > INT32_MAX)
+        return "one operand and the size of the batch";
+    return NULL;
+}
+
+const char *
+shape_batch(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    const char *why = batch_rule(q);
+    if (why)
+        return why;
+    Type x = shape_arg_type(q, 0);
+    if (x.rank >= MAX_RANK || type_size(x) * (uint64_t)q->attr->i > IR_MAX_ELEMENTS)
+        return "room for another axis";
+    ret->type = type_scalar((DType)x.dtype);
+    ret->type.dim[ret->type.rank++] = (uint32_t)q->attr->i;
+    for (uint32_t i = 0; i < x.rank; i++)
+        ret->type.dim[ret->type.rank++] = x.dim[i];
+    return NULL;
+}
+
+const char *
+shape_batch_sum(Arena *arena, const ShapeQuery *q, ShapeResult *ret)
+{
+    (void)arena;
+    const char *why = batch_rule(q);
+    if (why)
+        return why;
+    ret->type = shape_arg_type(q, 0);
+    return ret->type.dtype == DT_bool ? "numbers" : NULL;
 }
 
 const char *

@@ -12,7 +12,10 @@ const char *const dtype_name[DT_COUNT] = {"none", "bool", "i32", "i64", "f32", "
 const char *const fold_name[FOLD_COUNT] = {"store", "sum", "prod", "max", "min", "all", "any"};
 const char *const draw_name[DRAW_COUNT] = {"uniform", "normal", "bits"};
 const char *const input_name[INPUT_COUNT] = {"value", "x",     "state", "hyper",   "data",
-                                             "param", "given", "step",  "n_steps", "n_warmup"};
+                                             "param", "given", "step",  "n_steps", "n_warmup",
+                                             "memory", "point", "handed"};
+const char *const output_name[OUTPUT_COUNT] = {"value", "report", "param", "memory",
+                                               "slot",  "points", "rows",  "whole"};
 
 const OpInfo op_info[OP_COUNT] = {
     [OP_none] = {"none", 0, CLASS_STRUCTURAL, ATTR_NONE, "no node"},

@@ -430,7 +430,8 @@ check_interface(Checker *c)
                body->param[i].id, "an input has a name, a kind and a variance");
     }
     for (uint32_t i = 0; f->output && i < body->n_yields; i++)
-        expect(c, f->output[i].name, body->yield[i].id, "a result of an entry has a name");
+        expect(c, f->output[i].name && f->output[i].kind < OUTPUT_COUNT, body->yield[i].id,
+               "a result of an entry has a name and a kind");
 }
 
 static void

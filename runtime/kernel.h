@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-enum { EBM_BLOCK = 16, EBM_ABI = 2, EBM_PHILOX_ROUNDS = 10 };
+enum { EBM_BLOCK = 16, EBM_ABI = 3, EBM_PHILOX_ROUNDS = 10 };
 
 typedef enum EbmDType {
     EBM_DT_bool = 1,
@@ -56,12 +56,13 @@ typedef struct EbmLaunch {
                                  order of the manifest */
     unsigned char
         *uniform; /* prepared values, manifest.uniform_bytes; written by prepare alone */
-    unsigned char *state;     /* [block][manifest.state_bytes] */
-    unsigned char *draws;     /* [block][kept_room][x_bytes]; NULL: nothing is kept */
-    double *reports;          /* [block][kept_room][n_reports][16]; NULL: nothing is kept */
-    unsigned char *points;    /* eval: [block][x_bytes] */
-    unsigned char *values;    /* eval: [block][value_bytes]: energy f64, then the gradient */
-    unsigned char *scratch;   /* manifest.scratch_bytes, one a thread, not shared */
+    unsigned char *state;   /* [block][manifest.state_bytes] */
+    unsigned char *draws;   /* [block][kept_room][x_bytes]; NULL: nothing is kept */
+    double *reports;        /* [block][kept_room][n_reports][16]; NULL: nothing is kept */
+    unsigned char *points;  /* eval: [block][x_bytes] */
+    unsigned char *values;  /* eval: [block][value_bytes]: energy f64, then the gradient */
+    unsigned char *scratch; /* manifest.scratch_bytes, one a thread, not shared */
+    unsigned char *const *exchange; /* training: one a manifest.exchange, in that order */
     uint64_t *rejected;       /* [block][16]: steps whose new state was not finite, added to */
     uint64_t *first_rejected; /* [block][16]: the first such step, UINT64_MAX before */
 } EbmLaunch;
@@ -77,6 +78,51 @@ typedef struct EbmSlot {
     uint64_t count;  /* elements */
     uint64_t offset; /* bytes into the record (state, values) ; unused for inputs */
 } EbmSlot;
+
+/* A training step is a list of phases, run one after another.  One over points runs on blocks
+ * of 16 data points, as `sample` does on chains; one over the whole batch runs once and takes
+ * no blocks.  `prepare` of a phase is run before it, as often as it is run.  Random numbers of
+ * data point i at training step first_step are those of chain i at that step. */
+typedef enum EbmPhaseKind { EBM_PHASE_points, EBM_PHASE_whole } EbmPhaseKind;
+
+/* When a phase is run: groups follow one another, the first two once, at step 0. */
+typedef enum EbmPhaseGroup {
+    EBM_GROUP_memory, /* first values of memory, from the parameters */
+    EBM_GROUP_slots,  /* first contents of buffers; its data points are the slots */
+    EBM_GROUP_step,
+    EBM_GROUP_COUNT
+} EbmPhaseGroup;
+
+typedef struct EbmPhase {
+    uint32_t group;        /* EbmPhaseGroup */
+    uint32_t kind;         /* EbmPhaseKind */
+    uint64_t prepare, run; /* offsets into the image; prepare: UINT64_MAX if there is none */
+} EbmPhase;
+
+/* How a value that phases read and write lies in memory. */
+typedef enum EbmLayout {
+    EBM_LAYOUT_whole,   /* one dense row-major array */
+    EBM_LAYOUT_records, /* one a data point: [block][element][16], blocks 64 bytes aligned */
+    EBM_LAYOUT_rows /* one a data point: dense, row i is data point i; room for whole blocks */
+} EbmLayout;
+
+typedef enum EbmRole {
+    EBM_ROLE_point,  /* read: the data point's column, or its slot of a buffer */
+    EBM_ROLE_slot,   /* written: what goes back to that slot */
+    EBM_ROLE_param,  /* written: the parameter's next value */
+    EBM_ROLE_memory, /* written: the memory's next value */
+    EBM_ROLE_value,  /* written: named results: "loss", one a data point, f64 */
+    EBM_ROLE_report, /* written: diagnostics; one a data point or one in all */
+    EBM_ROLE_handed  /* written by one phase, read by later ones (as an input if not records) */
+} EbmRole;
+
+/* A value of a training step.  What is the same for all data points is read through
+ * `input` under its name (parameters, memory, what is handed on, whole or in rows); data
+ * points' records are read, and everything is written, through `exchange`. */
+typedef struct EbmExchange {
+    EbmSlot slot; /* of one data point, or of the whole; offset 0 */
+    uint32_t layout, role;
+} EbmExchange;
 
 typedef enum EbmHyperKind { EBM_HYPER_real, EBM_HYPER_int } EbmHyperKind;
 
@@ -115,6 +161,10 @@ typedef struct EbmManifest {
     EbmSlot *state;   /* n_state; [0] is x at offset 0 */
     EbmSlot *report;  /* n_reports; name only */
     EbmSlot *value;   /* n_values: energy, gradient */
+    uint32_t n_phases, n_exchange;
+    uint32_t batch, pad;   /* data points a training step; 0: the image does not train */
+    EbmPhase *phase;       /* n_phases, in the order in which they run */
+    EbmExchange *exchange; /* n_exchange */
     /* Of a step of one chain, if work_known: work, and work_turn as often as hyper[work_hyper]
      * says (EBM_NO_HYPER: not at all). */
     double work[EBM_WORK_COUNT], work_turn[EBM_WORK_COUNT];

@@ -353,7 +353,7 @@ static uint32_t
 result_named(const Function *f, const char *name)
 {
     for (uint32_t i = 0; i < f->region[0].n_yields; i++)
-        if (!f->output[i].report && strncmp(f->output[i].name, name, 63) == 0)
+        if (f->output[i].kind != OUTPUT_report && strncmp(f->output[i].name, name, 63) == 0)
             return i;
     assert(!"a step gives every value that it keeps");
     return 0;
@@ -632,7 +632,7 @@ write_reports(Emit *e, const Tile *t, const Thinning *th, LLVMValueRef number)
 
     for (uint32_t i = 0; i < e->f->region[0].n_yields; i++) {
         Ref y = e->f->region[0].yield[i];
-        if (!e->f->output[i].report)
+        if (e->f->output[i].kind != OUTPUT_report)
             continue;
         LLVMValueRef x = vector_of(e, value_at(e, y, 0));
         x = convert_to(e, (DType)ir_type(e->f, y).dtype, DT_f64, x);

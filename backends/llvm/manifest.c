@@ -120,7 +120,7 @@ static void
 add_outputs(EbmManifest *m, const Function *step, const Function *eval)
 {
     for (uint32_t i = 0; step && i < step->region[0].n_yields; i++)
-        if (step->output[i].report)
+        if (step->output[i].kind == OUTPUT_report)
             m->report[m->n_reports++] =
                 slot_of(step->output[i].name, ir_type(step, step->region[0].yield[i]));
     for (uint32_t i = 0; eval && i < eval->region[0].n_yields; i++) {

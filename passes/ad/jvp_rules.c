@@ -22,6 +22,7 @@
 NEVER_ACTIVE(arg) /* a parameter's tangent is given */
 NEVER_ACTIVE(const)
 NEVER_ACTIVE(iota)
+NEVER_ACTIVE(chain_index)
 NEVER_ACTIVE(all)
 NEVER_ACTIVE(any)
 NEVER_ACTIVE(argmax)
@@ -90,7 +91,25 @@ jvp_pad(Ad *a, const Node *n)
 }
 
 Ref
+jvp_window(Ad *a, const Node *n)
+{
+    return linear(a, n, 0, 0, 0);
+}
+
+Ref
 jvp_sum(Ad *a, const Node *n)
+{
+    return linear(a, n, 0, 0, 0);
+}
+
+Ref
+jvp_batch(Ad *a, const Node *n)
+{
+    return linear(a, n, 0, 0, 0);
+}
+
+Ref
+jvp_batch_sum(Ad *a, const Node *n)
 {
     return linear(a, n, 0, 0, 0);
 }

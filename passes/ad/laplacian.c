@@ -183,11 +183,14 @@ is_linear(Op op)
     case OP_transpose:
     case OP_slice:
     case OP_pad:
+    case OP_window:
     case OP_concat:
     case OP_at:
     case OP_update:
     case OP_take:
     case OP_put_add:
+    case OP_batch:
+    case OP_batch_sum:
     case OP_sum:
     case OP_amax:
     case OP_amin: return true;

@@ -17,6 +17,7 @@
 NEVER_ACTIVE(arg) /* a parameter gives to nobody */
 NEVER_ACTIVE(const)
 NEVER_ACTIVE(iota)
+NEVER_ACTIVE(chain_index)
 NEVER_ACTIVE(all)
 NEVER_ACTIVE(any)
 NEVER_ACTIVE(argmax)
@@ -36,6 +37,23 @@ vjp_get(Ad *a, const Node *n, const Ref *g)
         a->cots[owner] = arena_array(a->ctx->arena, Ref, a->f->node[owner].n_results);
     Ref *cot = &a->cots[owner][n->attr.i];
     *cot = ad_add(&a->copy.b, *cot, g[0]);
+}
+
+/* What all data points make of one sum comes back to each of them. */
+void
+vjp_batch_sum(Ad *a, const Node *n, const Ref *g)
+{
+    ad_give(a, n->arg[0], ir_batch_sum(&a->copy.b, g[0], (uint32_t)n->attr.i));
+}
+
+/* The same for each point's own row. */
+void
+vjp_batch(Ad *a, const Node *n, const Ref *g)
+{
+    Builder *b = &a->copy.b;
+    Ref index = ir_chain_index(b), all = ir_batch_sum(b, g[0], (uint32_t)n->attr.i);
+
+    ad_give(a, n->arg[0], ir_at(b, all, 1, &index, true));
 }
 
 void
@@ -79,6 +97,29 @@ void
 vjp_pad(Ad *a, const Node *n, const Ref *g)
 {
     ad_give(a, n->arg[0], ir_slice(&a->copy.b, g[0], ir_type(a->f, n->arg[0]), n->attr.ints));
+}
+
+/* Element u of all windows goes back to where it was read. */
+void
+vjp_window(Ad *a, const Node *n, const Ref *g)
+{
+    Builder *b = &a->copy.b;
+    Type x = ir_type(a->f, n->arg[0]), one = n->type, flat = x;
+    unsigned axis = (unsigned)n->attr.ints[0];
+    int64_t from[2 * MAX_RANK], to[2 * MAX_RANK];
+
+    one.dim[axis + 1] = 1;
+    flat.dim[axis] = n->type.dim[axis];
+    for (unsigned i = 0; i < MAX_RANK; i++) {
+        from[2 * i] = to[2 * i] = 0;
+        from[2 * i + 1] = to[2 * i + 1] = 1;
+    }
+    to[2 * axis + 1] = n->attr.ints[2];
+    for (int64_t u = 0; u < n->attr.ints[1]; u++) {
+        from[2 * (axis + 1)] = to[2 * axis] = u;
+        Ref part = ir_reshape(b, ir_slice(b, g[0], one, from), flat);
+        ad_give(a, n->arg[0], ir_pad(b, part, x, to));
+    }
 }
 
 void

@@ -113,6 +113,18 @@ element_slice(Lower *l, const Node *n, const Ref *index)
 }
 
 static Ref
+element_window(Lower *l, const Node *n, const Ref *index)
+{
+    Ref at[MAX_RANK];
+    unsigned axis = (unsigned)n->attr.ints[0];
+
+    for (unsigned i = 0; i + 1 < n->type.rank; i++)
+        at[i] = index[i > axis ? i + 1 : i];
+    at[axis] = ir_add(&l->b, scaled(l, index[axis], n->attr.ints[2]), index[axis + 1]);
+    return lower_element(l, n->arg[0], at);
+}
+
+static Ref
 both(Lower *l, Ref a, Ref b)
 {
     return a.id ? ir_and(&l->b, a, b) : b;
@@ -368,6 +380,14 @@ element_argmax(Lower *l, const Node *n, const Ref *index)
     return ir_get(&l->b, ir_for(&l->b, from, to, 2, init, body, (int64_t)x.dim[axis] - 1), 1);
 }
 
+static Ref
+element_chain_index(Lower *l, const Node *n, const Ref *index)
+{
+    (void)n;
+    (void)index;
+    return ir_chain_index(&l->b);
+}
+
 /* ---- draws */
 
 static Ref
@@ -434,6 +454,7 @@ rule_of(Op op)
         [OP_transpose] = element_transpose,
         [OP_slice] = element_slice,
         [OP_pad] = element_pad,
+        [OP_window] = element_window,
         [OP_concat] = element_concat,
         [OP_reshape] = element_reshape,
         [OP_at] = element_at,
@@ -447,6 +468,7 @@ rule_of(Op op)
         [OP_argmax] = element_argmax,
         [OP_contract] = element_contract,
         [OP_draw] = element_draw,
+        [OP_chain_index] = element_chain_index,
     };
     return op_is_pointwise(op) ? element_pointwise : rule[op];
 }

@@ -25,6 +25,7 @@ is_rearrangement(Op op)
     case OP_reshape:
     case OP_transpose:
     case OP_slice:
+    case OP_window:
     case OP_pad:
     case OP_concat:
     case OP_iota:

@@ -150,7 +150,7 @@ static const struct {
     {"update_read", update_read, "'update' writes over a value that is read afterwards\n"},
     {"no_input_name", no_input_name, "an input has a name, a kind and a variance\n"},
     {"wild_input", wild_input, "an input has a name, a kind and a variance\n"},
-    {"no_output_name", no_output_name, "a result of an entry has a name\n"},
+    {"no_output_name", no_output_name, "a result of an entry has a name and a kind\n"},
     {"recursion", recursion, "@f: %9 = call: a function calls itself\n"},
     {"no_name", no_name, "a function has a name\n"},
     {"wrong_index", wrong_index, "a function knows its number\n"},

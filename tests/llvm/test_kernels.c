@@ -117,7 +117,7 @@ n_kept_values(const Function *step)
 {
     uint32_t n = 0;
 
-    while (n < step->region[0].n_yields && !step->output[n].report)
+    while (n < step->region[0].n_yields && step->output[n].kind != OUTPUT_report)
         n++;
     return n;
 }
