@@ -115,9 +115,11 @@ struct File {
     bool loading, sized;
 };
 
+/* A step's reports: each a variable that no program can name, and that a step assigns or not.
+ */
 typedef struct Reports {
     const char **name;
-    Value *value;
+    uint32_t *slot;
     size_t n, cap;
 } Reports;
 

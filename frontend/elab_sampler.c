@@ -5,6 +5,7 @@
  * A cache that the step does not assign, or that depends on `t`, is computed anew at every
  * step; the others are kept like states.
  */
+#include <math.h>
 #include <string.h>
 
 #include "frontend/elab.h"
@@ -227,7 +228,10 @@ finish(SamplerBuild *b, const Env *env, bool step)
         out[n++].name = k->name;
     }
     for (size_t i = 0; step && i < b->reports.n; i++) {
-        r[n] = elab_ref_of(e, b->reports.value[i], DT_f64);
+        Value v = elab_find_slot(env, b->reports.slot[i])->value;
+        if (elab_is_poison(v))
+            return;
+        r[n] = elab_ref_of(e, v, DT_f64);
         out[n++] = (Output){b->reports.name[i], OUTPUT_report};
     }
     elab_end_entry(e, n, r, out);
@@ -321,6 +325,48 @@ resume_kept(SamplerBuild *b, Env *env, const Stmt *s, uint32_t *at)
     }
 }
 
+/* Nothing is reported until it is: NaN.  What a branch or a loop reports is a value of the
+ * program from the start. */
+static void
+add_report(SamplerBuild *b, Env *env, const Stmt *s, bool nested)
+{
+    Elab *e = b->e;
+    Reports *r = &b->reports;
+    uint32_t slot = elab_report_slot(r, s->name);
+    size_t cap = r->cap;
+
+    if (!slot) {
+        elab_bind_var(e, env, "a report", elab_value_real(NAN), s->name_span);
+        slot = env->local->slot;
+        r->name = arena_grow(e->arena, r->name, r->n, &cap, r->n + 1, sizeof *r->name);
+        r->slot = arena_grow(e->arena, r->slot, r->n, &r->cap, r->n + 1, sizeof *r->slot);
+        r->name[r->n] = s->name;
+        r->slot[r->n++] = slot;
+    }
+    if (nested)
+        elab_push_slot(e, env, elab_find_slot(env, slot),
+                       elab_value_ref(e, ir_number(&e->frame->b, DT_f64, NAN)), 0);
+}
+
+/* A block reports a name once. */
+static void
+find_reports(SamplerBuild *b, Env *env, const Body *body, bool nested)
+{
+    for (uint32_t i = 0; body && i < body->n_stmts; i++) {
+        const Stmt *s = body->stmts[i];
+        if (s->kind == STMT_REPORT) {
+            for (uint32_t k = 0; k < i; k++)
+                if (body->stmts[k]->kind == STMT_REPORT && body->stmts[k]->name == s->name) {
+                    complain(b->e, elab_duplicate, s->name_span, s->name);
+                    break;
+                }
+            add_report(b, env, s, nested);
+        }
+        find_reports(b, env, s->body, true);
+        find_reports(b, env, s->other, true);
+    }
+}
+
 static void
 build_step(SamplerBuild *b)
 {
@@ -346,6 +392,7 @@ build_step(SamplerBuild *b)
             elab_run_stmts(e, &env, &s, 1);
     }
     const Body *body = b->step ? b->step->body : b->decl->body;
+    find_reports(b, &env, body, false);
     elab_run_stmts(e, &env, body->stmts, body->n_stmts);
     finish(b, &env, true);
     elab_nest_leave(e);

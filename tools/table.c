@@ -111,10 +111,14 @@ static double
 mean_report(const Result *r, size_t index, size_t n_reports)
 {
     double sum = 0;
+    uint64_t n = 0;
 
-    for (uint64_t k = 0; k < r->kept; k++)
-        sum += r->reports[k * n_reports + index];
-    return r->kept ? sum / (double)r->kept : NAN;
+    for (uint64_t k = 0; k < r->kept; k++) {
+        double v = r->reports[k * n_reports + index];
+        sum += isnan(v) ? 0 : v; /* no chain had one */
+        n += !isnan(v);
+    }
+    return n ? sum / (double)n : NAN;
 }
 
 static void
@@ -125,7 +129,11 @@ print_reports(FILE *out, const Result *r)
     for (size_t i = 0; r->reports && i < n; i++) {
         EbmValueInfo v;
         ebm_program_value(r->session->program, EBM_LIST_reports, i, &v);
-        fprintf(out, "%-20s %.4g\n", v.name, mean_report(r, i, n));
+        double mean = mean_report(r, i, n);
+        if (isnan(mean))
+            fprintf(out, "%-20s -\n", v.name);
+        else
+            fprintf(out, "%-20s %.4g\n", v.name, mean);
     }
     if (r->rejected.total)
         fprintf(out,

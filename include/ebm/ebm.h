@@ -447,9 +447,10 @@ typedef int EbmProgressFn(void *user, const EbmProgress *progress);
 
 typedef struct EbmSampleOptions {
     size_t size;
-    uint64_t last_step;  /* stop before this step, counted with warm-up; UINT64_MAX: the end */
-    EbmArray draws;      /* [chains, draws, ...x] in f32 or f64; no data: none are stored */
-    EbmArray reports;    /* [draws, reports] f64: each report's mean over chains; or none */
+    uint64_t last_step; /* stop before this step, counted with warm-up; UINT64_MAX: the end */
+    EbmArray draws;     /* [chains, draws, ...x] in f32 or f64; no data: none are stored */
+    EbmArray reports;   /* [draws, reports] f64: each report's mean over the chains that made it
+                           (a number), NaN where none did; or none */
     uint64_t first_draw; /* the draw (counted in the whole run) that index 0 of both holds */
     EbmProgressFn *progress;
     void *progress_user;
