@@ -244,6 +244,17 @@ owns_parameters(const Decl *d)
     return d->kind == DECL_NETWORK || d->kind == DECL_ENERGY;
 }
 
+/* What the names of parameters in its text begin with. */
+static const char *
+path_of(const FnVal *fn)
+{
+    if (fn->decl->kind == DECL_LOSS)
+        return fn->decl->name;
+    if (!owns_parameters(fn->decl))
+        return fn->env.path;
+    return fn->path ? fn->path : fn->decl->name;
+}
+
 static void
 set_modes(Env *env, const Decl *d, Mode mode)
 {
@@ -289,7 +300,7 @@ run_decl(Binder *b, Solve *s, const Call *call, Mode mode)
     if (is_recursive(e, d, call->span) || !elab_push_depth(e, call->span))
         return POISON;
     env.act = elab_enter_text(e, d, back, call->span);
-    env.path = !owns_parameters(d) ? b->fn->env.path : b->fn->path ? b->fn->path : d->name;
+    env.path = path_of(b->fn);
     env.reports = NULL;
     env.buffers = NULL;
     e->may_draw = owns_parameters(d) ? e->training : draws;
@@ -354,7 +365,8 @@ call_decl(Elab *e, FnVal *fn, const Call *call, Mode mode)
     Binder b = {.e = e, .fn = fn, .decl = d};
     Solve s;
 
-    if (d->kind != DECL_FN && !owns_parameters(d))
+    bool loss = d->kind == DECL_LOSS && e->training; /* in another one */
+    if (d->kind != DECL_FN && !owns_parameters(d) && !loss)
         return FAIL(e, unsupported, call->span,
                     arena_printf(e->arena, "calling a %s", ast_decl_word(d->kind)));
     place_arguments(&b, call);

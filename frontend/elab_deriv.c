@@ -14,6 +14,7 @@ struct Derived {
     Type x;
     Mode mode;
     bool training;
+    const Point *point; /* whose columns conditions are */
     uint32_t callee;
     struct {
         InputKind kind;
@@ -67,7 +68,8 @@ static bool
 find_known(Elab *e, const FnVal *f, Type x, Mode mode, Ref r, Instance *in)
 {
     for (const Derived *d = f->derived; d; d = d->next)
-        if (type_eq(d->x, x) && d->mode == mode && d->training == e->training)
+        if (type_eq(d->x, x) && d->mode == mode && d->training == e->training &&
+            d->point == e->point)
             return use_known(e, d, r, in);
     return false;
 }
@@ -103,6 +105,7 @@ remember(Elab *e, FnVal *f, Type x, Mode mode, const Frame *inner, const Instanc
     d->x = x;
     d->mode = mode;
     d->training = e->training;
+    d->point = e->point;
     d->callee = in->callee;
     d->result = in->result;
     d->next = f->derived;

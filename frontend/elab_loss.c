@@ -320,7 +320,7 @@ void
 elab_try_loss(Elab *e, FnVal *loss)
 {
     Roles r = {.loss = loss};
-    Point point = {.columns = true};
+    Point *point = arena_new(e->arena, Point);
     Env env = loss->env;
     LossResult result;
     LossText l;
@@ -333,9 +333,10 @@ elab_try_loss(Elab *e, FnVal *loss)
         return;
     r.energy = opaque_energy(e, &env, l.energy_param);
     Value at = elab_entry_input(e, INPUT_value, "x", x, VARY_chain);
-    e->point = &point;
+    point->columns = true;
+    e->point = point;
     if (elab_point_loss(e, &r, at, &result)) {
-        point.columns = false;
+        e->point = arena_new(e->arena, Point);
         elab_first_slots(e, &r, x, &result.buffers,
                          arena_array(e->arena, Value, result.buffers.n + 1));
     }

@@ -59,7 +59,10 @@ elab_column(Elab *e, const Env *env, const Param *p)
         return read_column(e, env, p);
     if (point->dataset)
         return FAIL(e, elab_no_column, p->span, point->dataset->decl->name, p->name);
-    return FAIL(e, elab_no_point, p->span, p->name);
+    Diag *d = complain(e, elab_no_point, p->span, p->name);
+    diag_help(e->diags, d,
+              "the first contents of a buffer are computed for each slot by itself");
+    return POISON;
 }
 
 static Value
@@ -216,13 +219,14 @@ static bool
 build_gradient(TrainStep *s, Type x)
 {
     Elab *e = s->e;
-    Point point = {.dataset = s->roles->dataset, .columns = !s->roles->dataset};
+    Point *point = arena_new(e->arena, Point);
 
+    *point = (Point){.dataset = s->roles->dataset, .columns = !s->roles->dataset};
     s->frame = e->frame = elab_frame_new(e, "train", NULL);
     e->may_draw = true;
     elab_bind_time(e, TIME_training);
-    Value at = data_point(e, s->roles, x, &point);
-    e->point = &point;
+    Value at = data_point(e, s->roles, x, point);
+    e->point = point;
     bool ok = !elab_is_poison(at) && elab_point_loss(e, s->roles, at, &s->loss);
     e->point = NULL;
     if (!ok)
@@ -280,7 +284,6 @@ static bool
 build_slots(Elab *e, const Roles *r, Type x, const Buffers *buffers)
 {
     Program *p = e->program;
-    Point point = {0};
     Value *first = arena_array(e->arena, Value, buffers->n + 1);
 
     p->buffer = arena_array(e->arena, ProgramBuffer, buffers->n + 1);
@@ -292,7 +295,7 @@ build_slots(Elab *e, const Roles *r, Type x, const Buffers *buffers)
         return true;
     e->frame = elab_frame_new(e, "slots", NULL);
     elab_bind_time(e, TIME_zero);
-    e->point = &point;
+    e->point = arena_new(e->arena, Point);
     bool ok = elab_first_slots(e, r, x, buffers, first);
     e->point = NULL;
     if (!ok)

@@ -14,7 +14,7 @@ typedef struct Column {
 } Column;
 
 /* The data point of @train: columns of the data, or what a data set drew.  In @slots there is
- * none, and `columns` is false. */
+ * none, and `columns` is false.  Its address tells the entry functions apart. */
 struct Point {
     const FnVal *dataset; /* or NULL */
     bool columns;         /* further columns may be asked for */

@@ -22,6 +22,8 @@ enum { MAX_DEPTH = 1000 }; /* of additions that a sum is taken apart into */
 typedef struct Total {
     Rebuild *r;
     uint32_t size; /* of the batch */
+    uint8_t *
+        worth; /* by id of the source: is a product inside that pays?  0 unknown, 1 no, 2 yes */
 } Total;
 
 static bool
@@ -72,16 +74,40 @@ free_letter(const char *text)
     return c;
 }
 
+/* Letters with those that the product sums first: rows of a gathered array are then rows of
+ * what is contracted, and what is left of them are neighbours in memory. */
+static const char *
+sums_first(const Total *t, const char *letters, const char *out, int64_t *ret_order)
+{
+    char *text = arena_strndup(t->r->ctx->arena, letters, strlen(letters));
+    size_t n = 0;
+
+    for (int kept = 0; kept < 2; kept++)
+        for (size_t i = 0; letters[i]; i++)
+            if ((strchr(out, letters[i]) != NULL) == kept) {
+                text[n] = letters[i];
+                ret_order[n++] = (int64_t)i;
+            }
+    return text;
+}
+
 /* The sum over the points of the product of x and y, by einsum letters. */
 static Ref
 product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
                    const char *out, Ref x, Ref y, Ref sum)
 {
     Arena *arena = t->r->ctx->arena;
+    Builder *b = &t->r->b;
+    int64_t x_order[MAX_RANK], y_order[MAX_RANK];
     char c = free_letter(arena_printf(arena, "%s%s", x_letters, y_letters));
-    const char *text = arena_printf(arena, "%c%s,%c%s->%s", c, x_letters, c, y_letters, out);
+    const char *of_x = sums_first(t, x_letters, out, x_order);
+    const char *of_y = sums_first(t, y_letters, out, y_order);
+    const char *text = arena_printf(arena, "%c%s,%c%s->%s", c, of_x, c, of_y, out);
+    Ref rows[2] = {ir_transpose(b, t->r->map[x.id], x_order),
+                   ir_transpose(b, t->r->map[y.id], y_order)};
 
-    return ir_contract(&t->r->b, text, gathered(t, x), gathered(t, y), sum);
+    return ir_contract(b, text, ir_batch(b, rows[0], t->size), ir_batch(b, rows[1], t->size),
+                       sum);
 }
 
 static Ref total(const Total *t, Ref x, Ref sum, unsigned depth);
@@ -106,6 +132,17 @@ covers(const char *x, const char *y, unsigned rank)
     return true;
 }
 
+static bool
+outer_pays(const Total *t, const Node *n)
+{
+    const Function *f = t->r->from;
+    const Node *x = ir_node(f, n->arg[0]), *y = ir_node(f, n->arg[1]);
+
+    return x->op == OP_broadcast && y->op == OP_broadcast &&
+           covers(axes_letters(t, x), axes_letters(t, y), n->type.rank) &&
+           product_pays(n->type, ir_type(f, x->arg[0]), ir_type(f, y->arg[0]));
+}
+
 /* x and y repeated along each other's axes; NO_REF when the product is not of that kind. */
 static Ref
 outer_product(const Total *t, const Node *n, Ref sum)
@@ -113,12 +150,9 @@ outer_product(const Total *t, const Node *n, Ref sum)
     const Function *f = t->r->from;
     const Node *x = ir_node(f, n->arg[0]), *y = ir_node(f, n->arg[1]);
 
-    if (x->op != OP_broadcast || y->op != OP_broadcast)
+    if (!outer_pays(t, n))
         return NO_REF;
     const char *of_x = axes_letters(t, x), *of_y = axes_letters(t, y);
-    if (!covers(of_x, of_y, n->type.rank) ||
-        !product_pays(n->type, ir_type(f, x->arg[0]), ir_type(f, y->arg[0])))
-        return NO_REF;
     const char *out = arena_strndup(t->r->ctx->arena, "abcdefgh", n->type.rank);
     return product_over_batch(t, of_x, of_y, out, x->arg[0], y->arg[0], sum);
 }
@@ -217,6 +251,54 @@ total_inside(const Total *t, const Node *n, Ref sum, unsigned depth)
     }
 }
 
+static bool is_worth(const Total *t, Ref x, unsigned depth);
+
+static bool
+find_worth(const Total *t, const Node *n, unsigned depth)
+{
+    const Function *f = t->r->from;
+
+    switch (n->op) {
+    case OP_mul:
+        for (unsigned k = 0; k < 2; k++)
+            if (is_uniform(t, n->arg[k]))
+                return is_worth(t, n->arg[1 - k], depth);
+        return outer_pays(t, n);
+    case OP_contract:
+        return is_uniform(t, n->arg[0]) || is_uniform(t, n->arg[1]) ||
+               product_pays(n->type, ir_type(f, n->arg[0]), ir_type(f, n->arg[1])) ||
+               (n->n_args == 3 && is_worth(t, n->arg[2], depth));
+    case OP_put_add: return true;
+    case OP_add:
+    case OP_sub:
+    case OP_neg:
+    case OP_stop_gradient:
+    case OP_broadcast:
+    case OP_reshape:
+    case OP_transpose:
+    case OP_slice:
+    case OP_pad:
+    case OP_concat:
+        for (uint32_t i = 0; i < n->n_args; i++)
+            if (is_worth(t, n->arg[i], depth))
+                return true;
+        return n->op == OP_broadcast || n->op == OP_pad;
+    default: return false;
+    }
+}
+
+/* Does taking the sum into x lead to a product over the batch, or to a smaller sum?  What it
+ * does not is added up for each point first, and gathered once. */
+static bool
+is_worth(const Total *t, Ref x, unsigned depth)
+{
+    if (is_uniform(t, x) || depth >= MAX_DEPTH)
+        return false;
+    if (!t->worth[x.id])
+        t->worth[x.id] = find_worth(t, ir_node(t->r->from, x), depth + 1) ? 2 : 1;
+    return t->worth[x.id] == 2;
+}
+
 /* `sum` (or NO_REF) plus the sum of every point's x. */
 static Ref
 total(const Total *t, Ref x, Ref sum, unsigned depth)
@@ -227,7 +309,7 @@ total(const Total *t, Ref x, Ref sum, unsigned depth)
         return sum.id ? sum : t->r->map[x.id];
     if (is_uniform(t, x))
         return plus(t, sum, repeated(t, t->r->map[x.id]));
-    if (dtype_is_float((DType)n->type.dtype) && depth < MAX_DEPTH) {
+    if (dtype_is_float((DType)n->type.dtype) && is_worth(t, x, depth)) {
         Ref inside = total_inside(t, n, sum, depth + 1);
         if (inside.id)
             return inside;
@@ -237,6 +319,12 @@ total(const Total *t, Ref x, Ref sum, unsigned depth)
 }
 
 /* ---- the pass */
+
+typedef struct Gather {
+    const Function *from; /* whose nodes `worth` is about */
+    uint8_t *worth;
+    bool inside;
+} Gather;
 
 static Ref
 same_rows(const Total *t, Ref x, Type type)
@@ -252,14 +340,18 @@ static bool
 gather(Rebuild *r, uint32_t id)
 {
     const Node *n = &r->from->node[id];
-    bool *inside = r->user;
-    Total t = {r, (uint32_t)n->attr.i};
+    Gather *g = r->user;
 
     if (n->op != OP_batch && n->op != OP_batch_sum)
         return false;
+    if (g->from != r->from) {
+        g->from = r->from;
+        g->worth = arena_array(r->ctx->arena, uint8_t, r->from->n);
+    }
+    Total t = {r, (uint32_t)n->attr.i, g->worth};
     if (n->region != 0) {
         diag_add(r->ctx->diags, DIAG_batch_inside, n->span);
-        *inside = true;
+        g->inside = true;
     }
     if (n->op == OP_batch_sum)
         r->map[id] = total(&t, n->arg[0], NO_REF, 0);
@@ -273,8 +365,8 @@ gather(Rebuild *r, uint32_t id)
 Module *
 pass_gather(const Module *in, PassContext *ctx)
 {
-    bool inside = false;
-    Module *out = rebuild_module(in, ctx, gather, &inside);
+    Gather g = {.inside = false};
+    Module *out = rebuild_module(in, ctx, gather, &g);
 
-    return inside ? NULL : out;
+    return g.inside ? NULL : out;
 }

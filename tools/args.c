@@ -364,11 +364,14 @@ args_parse(Args *ret, int argc, char **argv)
 {
     Cursor c = {1, argc, argv};
 
-    *ret = (Args){.command = argc > 1 ? find_command(argv[1]) : NULL};
-    if (ret->command)
-        c.at = 2;
-    else
-        ret->command = find_command("sample");
+    *ret = (Args){.command = find_command("sample")};
+    for (int i = 1; i < argc && i <= 2; i++) /* `ebmc train model.ebm`, `ebmc model.ebm train` */
+        if (argv[i - 1][0] != '-' && find_command(argv[i])) {
+            ret->command = find_command(argv[i]);
+            ret->model = i == 2 ? argv[1] : NULL;
+            c.at = i + 1;
+            break;
+        }
     while (c.at < c.argc)
         if (!parse_one(ret, &c))
             return false;

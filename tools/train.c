@@ -238,6 +238,7 @@ train(Trainer *t, EbmStatus *ret_status)
 {
     EbmTrainOptions options = EBM_TRAIN_OPTIONS_INIT;
     EbmTraining *training = t->session.training;
+    EbmBroken broken = EBM_BROKEN_INIT;
     EbmReport *report = NULL;
     int code = EXIT_done;
 
@@ -253,7 +254,8 @@ train(Trainer *t, EbmStatus *ret_status)
     } while (*ret_status == EBM_OK && !code && ebm_training_step(training) < t->plan.steps);
     if (t->show)
         fputs("\r\033[K", stderr);
-    t->diverged = *ret_status == EBM_NOT_FINITE;
+    ebm_training_broken(training, &broken);
+    t->diverged = *ret_status == EBM_NOT_FINITE && *broken.term; /* else it could not begin */
     if (*ret_status == EBM_OK || *ret_status == EBM_CANCELLED) {
         ebm_report_free(report);
         return code;

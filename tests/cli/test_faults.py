@@ -41,6 +41,14 @@ class Disk(Case):
         self.check(*self.plan, "-o", "d.npy")
         self.assertEqual((self.folder / "d.npy").read_text(), "what was there")
 
+    def test_weights(self):
+        plan = ("train", EXAMPLES / "moons.ebm", "--dtype", "f64", "--steps", 2)
+        self.check(*plan, "-o", "w.safetensors")
+        self.check(*plan, "-o", "none", "--checkpoint", "c.ckpt")
+        err = self.ebmc(*plan[:-1], 900, "-o", "none", "--log", "l.csv", "-q", code=5,
+                        preexec_fn=limit(resource.RLIMIT_FSIZE, 20000)).stderr
+        self.assertRegex(err, r"^error: 'l.csv': cannot write: ")
+
     def test_values(self):
         self.write("p.csv", "1,2,3,4\n" * 2000)
         self.check("eval", "m.ebm", "--at", "p.csv", "--grad", "-o", "v.npz")
