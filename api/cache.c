@@ -287,6 +287,12 @@ write_file(const char *path, const unsigned char *bytes, size_t size)
 }
 
 bool
+cache_write(const char *folder, const char *path, const void *bytes, size_t size)
+{
+    return make_folder(folder) && write_file(path, bytes, size);
+}
+
+bool
 cache_store(const char *folder, const char *path, const EbmManifest *manifest,
             const unsigned char *bytes, RtKey key)
 {

@@ -27,6 +27,9 @@ bool cache_load(const char *path, RtKey key, RtImage *ret);
 bool cache_store(const char *folder, const char *path, const EbmManifest *manifest,
                  const unsigned char *bytes, RtKey key);
 
+/* Another file of the folder, whole or not at all; made if need be. */
+bool cache_write(const char *folder, const char *path, const void *bytes, size_t size);
+
 /* Entries and their bytes; `remove` deletes them.  False: the folder cannot be read. */
 bool cache_scan(const char *folder, bool remove, uint64_t *ret_entries, uint64_t *ret_bytes,
                 RtError *error);

@@ -126,11 +126,12 @@ struct File {
     bool loading, sized;
 };
 
+/* What a text reports. */
 typedef struct Reports {
     const char **name;
-    Value *value;
+    uint32_t *slot; /* of a step: a variable each, that no program can name; else NULL */
+    Value *value;   /* of a loss: what was reported, outside branches and loops */
     size_t n, cap;
-    RegionId region; /* of the step */
 } Reports;
 
 /* Where an expression stands.  Copied freely: a function value keeps its own. */
@@ -598,7 +599,7 @@ typedef struct Moves {
     uint32_t n_args;
     Kept *kept; /* known once it has started */
     uint32_t n_kept;
-    const char **report;
+    const char **report; /* names, also of those that stand in branches and loops */
     uint32_t n_reports;
 } Moves;
 
@@ -608,7 +609,7 @@ typedef struct ChainVal {
     Value t;       /* if it counts */
     Value x;       /* what is moved */
     Value *kept;   /* one a Kept: numbers and chains; NO_VALUE where made anew */
-    Value *report; /* of the step before; NO_VALUE if there was none */
+    Value *report; /* of the step before, NaN if it made none; NO_VALUE: no step before */
 } ChainVal;
 
 bool elab_is_machine(const FnVal *fn); /* a sampler or an optimizer */

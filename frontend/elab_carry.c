@@ -19,6 +19,16 @@ typedef struct Names {
 } Names;
 
 static void
+add_slot(Names *t, const Binding *b)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->slot[i]->slot == b->slot)
+            return;
+    t->slot = arena_grow(t->e->arena, t->slot, t->n, &t->cap, t->n + 1, sizeof *t->slot);
+    t->slot[t->n++] = b;
+}
+
+static void
 add_target(Names *t, const Expr *x)
 {
     const Binding *b = NULL;
@@ -29,13 +39,17 @@ add_target(Names *t, const Expr *x)
     }
     if (!b && x->kind == EXPR_NAME)
         b = elab_find_local(t->env, x->name);
-    if (!b || !b->slot || b->act != t->env->act)
-        return;
-    for (size_t i = 0; i < t->n; i++)
-        if (t->slot[i]->slot == b->slot)
-            return;
-    t->slot = arena_grow(t->e->arena, t->slot, t->n, &t->cap, t->n + 1, sizeof *t->slot);
-    t->slot[t->n++] = b;
+    if (b && b->slot && b->act == t->env->act)
+        add_slot(t, b);
+}
+
+static void
+add_report(Names *t, const Stmt *s)
+{
+    uint32_t slot = elab_report_slot(t->env->reports, s->name);
+
+    if (slot)
+        add_slot(t, elab_find_slot(t->env, slot));
 }
 
 static void
@@ -47,6 +61,8 @@ add_targets(Names *t, const Body *body)
             add_target(t, s->targets[k]);
         if (s->kind == STMT_CALL)
             add_target(t, s->value->left);
+        if (s->kind == STMT_REPORT)
+            add_report(t, s);
         add_targets(t, s->body);
         add_targets(t, s->other);
     }

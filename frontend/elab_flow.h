@@ -10,6 +10,8 @@
 /* The newest entry of a slot. */
 const Binding *elab_find_slot(const Env *env, uint32_t slot);
 void elab_push_slot(Elab *e, Env *env, const Binding *of, Value v, uint32_t owned_region);
+/* The variable of a report; 0: none has that name. */
+uint32_t elab_report_slot(const Reports *r, const char *name);
 /* Carries what a block assigned to names around it out of the block. */
 void elab_leave_block(Elab *e, Env *outer, const Env *inner);
 bool elab_values(Elab *e, const Env *env, const Stmt *s, uint32_t wanted, Value *ret);

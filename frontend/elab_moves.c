@@ -6,6 +6,7 @@
  * that the step does not assign, or that depends on what changes from step to step, is computed
  * anew at every step; the others are kept like states.
  */
+#include <math.h>
 #include <string.h>
 
 #include "frontend/elab.h"
@@ -56,7 +57,48 @@ check_params(Elab *e, Moves *m)
     return false;
 }
 
-/* The step stands last; its reports stand outside branches and loops. */
+static bool
+reports(const Body *body, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (body->stmts[i]->kind == STMT_REPORT && body->stmts[i]->name == name)
+            return true;
+    return false;
+}
+
+static void
+add_report(Elab *e, Moves *m, const char *name)
+{
+    size_t cap = m->n_reports;
+
+    for (uint32_t i = 0; i < m->n_reports; i++)
+        if (m->report[i] == name)
+            return;
+    m->report = arena_grow(e->arena, m->report, m->n_reports, &cap, m->n_reports + 1u,
+                           sizeof *m->report);
+    m->report[m->n_reports++] = name;
+}
+
+/* A block reports a name once. */
+static bool
+find_reports(Elab *e, Moves *m, const Body *body)
+{
+    for (uint32_t i = 0; body && i < body->n_stmts; i++) {
+        const Stmt *s = body->stmts[i];
+        if (s->kind == STMT_REPORT) {
+            if (reports(body, i, s->name)) {
+                complain(e, elab_duplicate, s->name_span, s->name);
+                return false;
+            }
+            add_report(e, m, s->name);
+        }
+        if (!find_reports(e, m, s->body) || !find_reports(e, m, s->other))
+            return false;
+    }
+    return true;
+}
+
+/* The step stands last. */
 static bool
 find_step(Elab *e, Moves *m)
 {
@@ -71,13 +113,7 @@ find_step(Elab *e, Moves *m)
             return false;
         }
     }
-    if (m->step)
-        body = m->step->body;
-    m->report = arena_array(e->arena, const char *, body->n_stmts + 1);
-    for (uint32_t i = 0; i < body->n_stmts; i++)
-        if (body->stmts[i]->kind == STMT_REPORT)
-            m->report[m->n_reports++] = body->stmts[i]->name;
-    return true;
+    return find_reports(e, m, m->step ? m->step->body : body);
 }
 
 bool
@@ -508,7 +544,7 @@ settled(Elab *e, Value v, Type t)
 
 /* What the text has made of the chain. */
 static Value
-result(Open *o, Value t, const Reports *reports)
+result(Open *o, Value t, const Reports *made)
 {
     Elab *e = o->e;
     const Moves *m = o->m;
@@ -529,10 +565,10 @@ result(Open *o, Value t, const Reports *reports)
     }
     for (uint32_t i = 0; i < m->n_reports; i++) {
         c->report[i] = NO_VALUE;
-        if (reports && i < reports->n)
-            c->report[i] = (Value){.kind = VAL_ref,
-                                   .ref = elab_ref_of(e, reports->value[i], DT_f64),
-                                   .frame = e->frame};
+        if (made)
+            c->report[i] =
+                settled(e, elab_find_slot(&o->env, made->slot[i])->value, type_scalar(DT_f64));
+        bad |= elab_is_poison(c->report[i]);
     }
     return bad || e->stopped ? POISON : elab_value_chain(c);
 }
@@ -565,13 +601,33 @@ one_later(Elab *e, const ChainVal *c)
                          : NO_VALUE;
 }
 
+/* Nothing is reported until it is: NaN, which is part of the program where only branches and
+ * loops report. */
+static void
+open_reports(Open *o, const Body *body, Reports *r)
+{
+    Elab *e = o->e;
+    const Moves *m = o->m;
+
+    *r = (Reports){.name = m->report, .n = m->n_reports};
+    r->slot = arena_array(e->arena, uint32_t, r->n + 1);
+    for (size_t i = 0; i < r->n; i++) {
+        Value none = elab_value_real(NAN);
+        if (!reports(body, body->n_stmts, r->name[i]))
+            none = elab_value_ref(e, elab_ref_of(e, none, DT_f64));
+        elab_bind_var(e, &o->env, "a report", none, m->decl->name_span);
+        r->slot[i] = o->env.local->slot;
+    }
+    o->env.reports = r;
+}
+
 Value
 elab_moves_step(Elab *e, const ChainVal *c, const Named *change, uint32_t n_change,
                 const Env *now)
 {
     const Moves *m = c->of;
     Open o = {.e = e, .m = m, .how = MOVES_step, .was = c, .now = now};
-    Reports reports = {.region = e->frame->b.region};
+    Reports made;
 
     o.change = change;
     o.n_change = n_change;
@@ -579,9 +635,9 @@ elab_moves_step(Elab *e, const ChainVal *c, const Named *change, uint32_t n_chan
         return POISON;
     run_before(&o);
     const Body *body = m->step ? m->step->body : m->decl->body;
-    o.env.reports = &reports;
+    open_reports(&o, body, &made);
     elab_run_stmts(e, &o.env, body->stmts, body->n_stmts);
-    Value v = result(&o, one_later(e, c), &reports);
+    Value v = result(&o, one_later(e, c), &made);
     close_text(&o);
     return v;
 }

@@ -439,19 +439,46 @@ run_require(Elab *e, const Env *env, const Stmt *s)
         diag_note(e->diags, d, env->act->call, "called here");
 }
 
+uint32_t
+elab_report_slot(const Reports *r, const char *name)
+{
+    for (size_t i = 0; r && r->slot && i < r->n; i++)
+        if (r->name[i] == name)
+            return r->slot[i];
+    return 0;
+}
+
+/* In a loss, whose data points all report. */
+static void
+add_report(Elab *e, Reports *r, const Stmt *s, Value v)
+{
+    size_t cap = r->cap;
+
+    for (size_t i = 0; i < r->n; i++)
+        if (r->name[i] == s->name) {
+            complain(e, elab_duplicate, s->name_span, s->name);
+            return;
+        }
+    r->name = arena_grow(e->arena, r->name, r->n, &cap, r->n + 1, sizeof *r->name);
+    r->value = arena_grow(e->arena, r->value, r->n, &r->cap, r->n + 1, sizeof *r->value);
+    r->name[r->n] = s->name;
+    r->value[r->n++] = v;
+}
+
 static void
 run_report(Elab *e, Env *env, const Stmt *s)
 {
     Reports *r = env->reports;
     Value v = elab_eval(e, env, s->value, env->let_mode);
+    uint32_t slot = elab_report_slot(r, s->name);
 
-    if (!r) {
+    if (!r || (r->slot && !slot)) {
         complain(e, elab_place, s->span, "report",
                  "a sampler's step, a loss or an optimizer's step");
         return;
     }
-    if (e->frame->b.region != r->region) {
-        complain(e, unsupported, s->span, "a report inside a branch or a loop");
+    if (!slot && e->frame->b.region) {
+        complain(e, unsupported, s->span, "a report inside a branch or a loop of a loss");
         return;
     }
     if (elab_is_poison(v))
@@ -460,16 +487,11 @@ run_report(Elab *e, Env *env, const Stmt *s)
         complain(e, elab_report, s->value->span, elab_value_text(e, v));
         return;
     }
-    for (size_t i = 0; i < r->n; i++)
-        if (r->name[i] == s->name) {
-            complain(e, elab_duplicate, s->name_span, s->name);
-            return;
-        }
-    size_t cap = r->cap;
-    r->name = arena_grow(e->arena, r->name, r->n, &cap, r->n + 1, sizeof *r->name);
-    r->value = arena_grow(e->arena, r->value, r->n, &r->cap, r->n + 1, sizeof *r->value);
-    r->name[r->n] = s->name;
-    r->value[r->n++] = v;
+    if (slot)
+        elab_push_slot(e, env, elab_find_slot(env, slot),
+                       elab_value_ref(e, elab_ref_of(e, v, DT_f64)), 0);
+    else
+        add_report(e, r, s, v);
 }
 
 static void

@@ -333,7 +333,8 @@ find_break(const Interp *s, const Plan *p, InterpBreak *ret)
         uint32_t id = f->region[0].yield[i].id;
         Type t = f->node[id].type;
         const void *cause = interp_elements(&p->causes->value[id], t);
-        if ((f->output && f->output[i].kind == OUTPUT_report) || !dtype_is_float((DType)t.dtype))
+        if ((f->output && f->output[i].kind == OUTPUT_report) ||
+            !dtype_is_float((DType)t.dtype))
             continue;
         for (uint64_t e = 0; e < type_size(t); e++) {
             uint32_t c = cause_at(cause, t, e);

@@ -33,6 +33,8 @@ typedef struct PackedManifest {
     uint64_t image_bytes, uniform_bytes, state_bytes, x_bytes, value_bytes, scratch_bytes;
     uint64_t n_hyper, n_inputs, n_state, n_reports, n_values, x_given;
     uint64_t n_phases, n_exchange, batch;
+    uint64_t work_known, work_hyper;
+    double work[EBM_WORK_COUNT], work_turn[EBM_WORK_COUNT];
 } PackedManifest;
 
 /* ---- checks */
@@ -315,9 +317,13 @@ pack_numbers(const EbmManifest *m)
         .n_phases = m->n_phases,
         .n_exchange = m->n_exchange,
         .batch = m->batch,
+        .work_known = m->work_known,
+        .work_hyper = m->work_hyper,
     };
 
     memcpy(p.entry, m->entry, sizeof p.entry);
+    memcpy(p.work, m->work, sizeof p.work);
+    memcpy(p.work_turn, m->work_turn, sizeof p.work_turn);
     return p;
 }
 
@@ -369,7 +375,8 @@ unpack_numbers(const PackedManifest *p, EbmManifest *ret)
 
     if (p->n_hyper > most || p->n_inputs > most || p->n_state > most || p->n_reports > most ||
         p->n_values > 2 || p->n_phases > most || p->n_exchange > most ||
-        p->batch > UINT32_MAX || p->image_bytes > MAX_IMAGE || p->x_given > 1)
+        p->batch > UINT32_MAX || p->image_bytes > MAX_IMAGE || p->x_given > 1 ||
+        p->work_known > 1 || (p->work_hyper >= p->n_hyper && p->work_hyper != EBM_NO_HYPER))
         return false;
     *ret = (EbmManifest){
         .image_bytes = p->image_bytes,
@@ -387,8 +394,12 @@ unpack_numbers(const PackedManifest *p, EbmManifest *ret)
         .n_phases = (uint32_t)p->n_phases,
         .n_exchange = (uint32_t)p->n_exchange,
         .batch = (uint32_t)p->batch,
+        .work_known = (uint32_t)p->work_known,
+        .work_hyper = (uint32_t)p->work_hyper,
     };
     memcpy(ret->entry, p->entry, sizeof ret->entry);
+    memcpy(ret->work, p->work, sizeof ret->work);
+    memcpy(ret->work_turn, p->work_turn, sizeof ret->work_turn);
     return true;
 }
 

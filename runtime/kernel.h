@@ -56,12 +56,12 @@ typedef struct EbmLaunch {
                                  order of the manifest */
     unsigned char
         *uniform; /* prepared values, manifest.uniform_bytes; written by prepare alone */
-    unsigned char *state;     /* [block][manifest.state_bytes] */
-    unsigned char *draws;     /* [block][kept_room][x_bytes]; NULL: nothing is kept */
-    double *reports;          /* [block][kept_room][n_reports][16]; NULL: nothing is kept */
-    unsigned char *points;    /* eval: [block][x_bytes] */
-    unsigned char *values;    /* eval: [block][value_bytes]: energy f64, then the gradient */
-    unsigned char *scratch;   /* manifest.scratch_bytes, one a thread, not shared */
+    unsigned char *state;   /* [block][manifest.state_bytes] */
+    unsigned char *draws;   /* [block][kept_room][x_bytes]; NULL: nothing is kept */
+    double *reports;        /* [block][kept_room][n_reports][16]; NULL: nothing is kept */
+    unsigned char *points;  /* eval: [block][x_bytes] */
+    unsigned char *values;  /* eval: [block][value_bytes]: energy f64, then the gradient */
+    unsigned char *scratch; /* manifest.scratch_bytes, one a thread, not shared */
     unsigned char *const *exchange; /* training: one a manifest.exchange, in that order */
     uint64_t *rejected;       /* [block][16]: steps whose new state was not finite, added to */
     uint64_t *first_rejected; /* [block][16]: the first such step, UINT64_MAX before */
@@ -79,10 +79,10 @@ typedef struct EbmSlot {
     uint64_t offset; /* bytes into the record (state, values) ; unused for inputs */
 } EbmSlot;
 
-/* A training step is a list of phases, run one after another.  One over points runs on blocks of
- * 16 data points, as `sample` does on chains; one over the whole batch runs once and takes no
- * blocks.  `prepare` of a phase is run before it, as often as it is run.  Random numbers of data
- * point i at training step first_step are those of chain i at that step. */
+/* A training step is a list of phases, run one after another.  One over points runs on blocks
+ * of 16 data points, as `sample` does on chains; one over the whole batch runs once and takes
+ * no blocks.  `prepare` of a phase is run before it, as often as it is run.  Random numbers of
+ * data point i at training step first_step are those of chain i at that step. */
 typedef enum EbmPhaseKind { EBM_PHASE_points, EBM_PHASE_whole } EbmPhaseKind;
 
 /* When a phase is run: groups follow one another, the first two once, at step 0. */
@@ -103,7 +103,7 @@ typedef struct EbmPhase {
 typedef enum EbmLayout {
     EBM_LAYOUT_whole,   /* one dense row-major array */
     EBM_LAYOUT_records, /* one a data point: [block][element][16], blocks 64 bytes aligned */
-    EBM_LAYOUT_rows     /* one a data point: dense, row i is data point i; room for whole blocks */
+    EBM_LAYOUT_rows /* one a data point: dense, row i is data point i; room for whole blocks */
 } EbmLayout;
 
 typedef enum EbmRole {
@@ -132,6 +132,22 @@ typedef struct EbmHyper {
     uint32_t pad;
 } EbmHyper;
 
+/* Kinds of work, by what an operation costs; the divisions and roots last. */
+typedef enum EbmWork {
+    EBM_WORK_float32,  /* one f32 operation: fma, add, compare, round, ... */
+    EBM_WORK_float64,  /* one f64 operation */
+    EBM_WORK_int32,    /* one i32 operation but a product; half of an i64 one */
+    EBM_WORK_multiply, /* the lower half of a product of i32 */
+    EBM_WORK_wide,     /* a whole product of i32 */
+    EBM_WORK_divide32,
+    EBM_WORK_divide64,
+    EBM_WORK_root32,
+    EBM_WORK_root64,
+    EBM_WORK_COUNT
+} EbmWork;
+
+#define EBM_NO_HYPER UINT32_MAX
+
 /* What the runtime must know to launch an image.  `slot` arrays follow one another in this
  * order. */
 typedef struct EbmManifest {
@@ -146,9 +162,13 @@ typedef struct EbmManifest {
     EbmSlot *report;  /* n_reports; name only */
     EbmSlot *value;   /* n_values: energy, gradient */
     uint32_t n_phases, n_exchange;
-    uint32_t batch, pad;    /* data points a training step; 0: the image does not train */
-    EbmPhase *phase;        /* n_phases, in the order in which they run */
-    EbmExchange *exchange;  /* n_exchange */
+    uint32_t batch, pad;   /* data points a training step; 0: the image does not train */
+    EbmPhase *phase;       /* n_phases, in the order in which they run */
+    EbmExchange *exchange; /* n_exchange */
+    /* Of a step of one chain, if work_known: work, and work_turn as often as hyper[work_hyper]
+     * says (EBM_NO_HYPER: not at all). */
+    double work[EBM_WORK_COUNT], work_turn[EBM_WORK_COUNT];
+    uint32_t work_known, work_hyper;
 } EbmManifest;
 
 #endif

@@ -9,11 +9,18 @@
  */
 #include "runtime/run.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define RANGE_SECONDS 0.05
 #define LONGEST_SECONDS 0.5 /* of a range of few steps that each last long */
 enum { FEW_STEPS = 8, GROWTH = 8, MOST_KEPT = 4096 };
+
+/* Of a report, over the chains of a block that have a value: NaN is none. */
+typedef struct BlockSum {
+    double sum;
+    uint64_t n;
+} BlockSum;
 
 /* Kept draws that one range may have: one block's fit the buffer, all blocks' report sums
  * theirs. */
@@ -21,7 +28,7 @@ static uint64_t
 kept_room(const RtRun *run)
 {
     uint64_t x = max_size(run->manifest->x_bytes, 1);
-    uint64_t row = multiply_size(run->blocks, run->manifest->n_reports * sizeof(double));
+    uint64_t row = multiply_size(run->blocks, run->manifest->n_reports * sizeof(BlockSum));
     uint64_t room = min_size(max_size(RUN_BUFFER / x, 1), MOST_KEPT);
 
     return row ? min_size(room, max_size(RUN_SUMS / row, 1)) : room;
@@ -41,7 +48,7 @@ typedef struct Walk {
     const RtSampling *sampling;
     RtCells draws, reports;
     bool want_draws, want_reports;
-    double *sums; /* [kept][report][block], of one range */
+    BlockSum *sums; /* [kept][report][block], of one range */
     uint64_t room;
     uint64_t first_step, last_step; /* of the range */
     uint64_t first_kept, kept;      /* in it */
@@ -82,10 +89,13 @@ deliver_reports(const Walk *w, const Desk *desk, uint64_t block, uint64_t place)
 
     for (uint64_t i = 0; w->want_reports && i < rows; i++) {
         const double *lane = desk->reports + (place * rows + i) * EBM_BLOCK;
-        double sum = 0.0;
+        BlockSum s = {0};
         for (unsigned l = 0; l < lanes; l++)
-            sum += lane[l];
-        w->sums[i * w->run->blocks + block] = sum;
+            if (!isnan(lane[l])) {
+                s.sum += lane[l];
+                s.n++;
+            }
+        w->sums[i * w->run->blocks + block] = s;
     }
 }
 
@@ -131,7 +141,7 @@ sample_blocks(void *user, unsigned worker, unsigned workers)
         going = sample_group(w, &w->run->desk[worker], b, min_size(b + group, last));
 }
 
-/* Means over chains, block after block. */
+/* Means over the chains that have a value, block after block. */
 static void
 finish_reports(const Walk *w)
 {
@@ -142,11 +152,14 @@ finish_reports(const Walk *w)
         return;
     for (uint64_t k = first; k < last; k++)
         for (uint32_t r = 0; r < n; r++) {
-            const double *sum = w->sums + ((k - w->first_kept) * n + r) * blocks;
+            const BlockSum *sum = w->sums + ((k - w->first_kept) * n + r) * blocks;
             double record[EBM_BLOCK] = {0};
-            for (uint64_t b = 0; b < blocks; b++)
-                record[0] += sum[b];
-            record[0] /= (double)w->run->plan.chains;
+            uint64_t chains = 0;
+            for (uint64_t b = 0; b < blocks; b++) {
+                record[0] += sum[b].sum;
+                chains += sum[b].n;
+            }
+            record[0] = chains ? record[0] / (double)chains : NAN;
             RtCells one = w->reports;
             one.count = 1;
             one.cell = &w->reports.cell[r];
@@ -267,7 +280,7 @@ allocate_walk(Walk *w, RtError *error)
 {
     RtRun *run = w->run;
     uint64_t sums = multiply_size(multiply_size(w->room, run->blocks),
-                                  run->manifest->n_reports * sizeof(double));
+                                  run->manifest->n_reports * sizeof(BlockSum));
 
     for (unsigned i = 0; i < run->plan.threads; i++) {
         Desk *d = &run->desk[i];

@@ -110,6 +110,8 @@ const OptionInfo option_info[] = {
     {"write", 'w', OPTION_flag, FIELD(write), NULL, "change the files in place", GROUP_layout},
     {"check", 0, OPTION_flag, FIELD(check), NULL, "only say whether a file would change",
      GROUP_layout},
+    {"measure", 0, OPTION_flag, FIELD(measure), NULL,
+     "measure how fast it computes, for the table's 'of limit'; takes a second", GROUP_machine},
     {"help", 'h', OPTION_flag, FIELD(help), NULL,
      "this text; with a model and a sampler, their parameters too", GROUP_every},
     {"version", 0, OPTION_flag, FIELD(version), NULL, "the version", GROUP_general},

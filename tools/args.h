@@ -46,7 +46,7 @@ typedef struct Args {
     const char *loss, *optimizer, *dataset, *batch, *epochs, *epoch_size, *clip_norm,
         *clip_value, *ema, *accumulate, *checkpoint, *checkpoint_every, *log, *log_every,
         *on_nonfinite;
-    bool grad, quiet, help, json, no_cache, write, check, print, time, version;
+    bool grad, quiet, help, json, no_cache, write, check, print, time, measure, version;
     PairList statics, set, data; /* -S, --set, --data; of data a name may be NULL */
     PairList hyper;              /* anything else, with _ for - */
     char **kept;                 /* texts that did not come from the process's arguments */
@@ -71,7 +71,8 @@ typedef enum OptionGroup {
     GROUP_passes = 1 << 5,
     GROUP_layout = 1 << 6,
     GROUP_training = 1 << 7,
-    GROUP_inputs = 1 << 8 /* arrays that a model reads */
+    GROUP_inputs = 1 << 8, /* arrays that a model reads */
+    GROUP_machine = 1 << 9
 } OptionGroup;
 
 /* A row of the table. */

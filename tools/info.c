@@ -63,6 +63,19 @@ command_cache(const Args *args)
     return code;
 }
 
+static void
+print_speed(uint32_t threads)
+{
+    EbmSpeed s = EBM_SPEED_INIT;
+
+    ebm_speed(NULL, threads, &s);
+    if (s.f32 > 0)
+        printf("speed         %.4g Gflop/s in f32, %.4g in f64, of %u thread%s\n", 1e-9 * s.f32,
+               1e-9 * s.f64, threads, threads == 1 ? "" : "s");
+    else if (threads == 1)
+        printf("speed         not measured: 'ebmc doctor --measure'\n");
+}
+
 int
 command_doctor(const Args *args)
 {
@@ -70,6 +83,13 @@ command_doctor(const Args *args)
 
     if (args->help)
         return command_help(args);
+    if (args->measure) {
+        EbmReport *report = NULL;
+        EbmStatus status = ebm_machine_measure(NULL, &report);
+        int code = finish_report(status, report);
+        if (code)
+            return status == EBM_IO_ERROR ? EXIT_output : code;
+    }
     ebm_machine(&m);
     printf("ebmc          %s\n", ebm_version());
     printf("processor     %s\n", m.cpu);
@@ -77,6 +97,9 @@ command_doctor(const Args *args)
     printf("threads       %u\n", m.threads);
     printf("memory        %.1f GiB, %.1f free\n", (double)m.memory / 0x1p30,
            (double)m.available / 0x1p30);
+    print_speed(1);
+    if (m.threads > 1)
+        print_speed(m.threads);
     printf("compiler      %s\n",
            m.has_llvm ? "LLVM found" : "LLVM not found: only cached kernels run");
     return m.has_llvm ? EXIT_done : EXIT_internal;

@@ -28,7 +28,8 @@ const CommandInfo command_info[] = {
     {"summary", command_summary, 0, "ebmc summary DRAWS.npy",
      "mean, quantiles, ESS and R-hat of draws on the disk"},
     {"cache", command_cache, 0, "ebmc cache [info | clear]", "compiled kernels that are kept"},
-    {"doctor", command_doctor, 0, "ebmc doctor", "what this machine can do"},
+    {"doctor", command_doctor, GROUP_machine, "ebmc doctor [--measure]",
+     "what this machine can do"},
     {"build", NULL, 0, NULL, NULL},
 };
 const size_t command_count = sizeof command_info / sizeof *command_info;

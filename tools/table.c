@@ -111,10 +111,14 @@ static double
 mean_report(const Result *r, size_t index, size_t n_reports)
 {
     double sum = 0;
+    uint64_t n = 0;
 
-    for (uint64_t k = 0; k < r->kept; k++)
-        sum += r->reports[k * n_reports + index];
-    return r->kept ? sum / (double)r->kept : NAN;
+    for (uint64_t k = 0; k < r->kept; k++) {
+        double v = r->reports[k * n_reports + index];
+        sum += isnan(v) ? 0 : v; /* no chain had one */
+        n += !isnan(v);
+    }
+    return n ? sum / (double)n : NAN;
 }
 
 static void
@@ -125,7 +129,11 @@ print_reports(FILE *out, const Result *r)
     for (size_t i = 0; r->reports && i < n; i++) {
         EbmValueInfo v;
         ebm_program_value(r->session->program, EBM_LIST_reports, i, &v);
-        fprintf(out, "%-20s %.4g\n", v.name, mean_report(r, i, n));
+        double mean = mean_report(r, i, n);
+        if (isnan(mean))
+            fprintf(out, "%-20s -\n", v.name);
+        else
+            fprintf(out, "%-20s %.4g\n", v.name, mean);
     }
     if (r->rejected.total)
         fprintf(out,
@@ -141,10 +149,18 @@ rate_of(const Result *r)
     return r->seconds > 0 ? (double)r->chains * (double)r->steps / r->seconds : NAN;
 }
 
+/* Of what this machine could do; NaN where that is not known. */
+static double
+fraction_of(const Result *r)
+{
+    return rate_of(r) / ebm_run_limit(r->session->run, NULL);
+}
+
 int
 print_table(FILE *out, const Result *r)
 {
     EbmValueInfo x;
+    double fraction = fraction_of(r);
     int code = EXIT_done;
 
     ebm_program_value(r->session->program, EBM_LIST_x, 0, &x);
@@ -157,6 +173,8 @@ print_table(FILE *out, const Result *r)
                 " steps in %.3g s, %u threads)\n",
                 "speed", rate_of(r), r->chains, r->steps, r->seconds,
                 ebm_run_threads(r->session->run));
+    if (isfinite(fraction))
+        fprintf(out, "%-20s %.0f %% of this machine's limit\n", "", 100 * fraction);
     fprintf(out, "%-20s %.3g s%s\n", "compile time", r->compile_seconds,
             r->from_cache ? " (from the cache)" : "");
     fprintf(out, "%-20s %" PRIu64 "\n", "seed", r->seed);
@@ -186,6 +204,7 @@ print_json(FILE *out, const Result *r)
             r->chains, r->kept, r->steps, r->seed);
     print_json_number(out, "seconds", r->seconds);
     print_json_number(out, "chain_steps_per_second", rate_of(r));
+    print_json_number(out, "fraction_of_limit", fraction_of(r));
     print_json_number(out, "compile_seconds", r->compile_seconds);
     for (size_t i = 0; r->reports && i < n; i++) {
         EbmValueInfo v;

@@ -154,6 +154,7 @@ emit_all(void *user)
     PhaseList phases = phases_find(s->loops, e->arena);
     manifest_build(s->arena, entry, &phases, e->manifest);
     e->manifest->batch = s->spec->batch;
+    manifest_count_work(e->arena, entry[EBM_ENTRY_sample], e->manifest);
     emit_entries(e, entry);
     emit_phases(e, &phases);
 }

@@ -399,6 +399,10 @@ bool phase_of_symbol(const char *name, uint32_t *ret_number, bool *ret_prepare);
 /* Writes x as rows of `count` elements, one a lane, the first at `to`. */
 void store_rows(Emit *e, LLVMValueRef to, const Value *x, Type type);
 
+/* ---- work.c */
+/* Counts what one step of one chain computes. */
+void manifest_count_work(Arena *arena, const Function *step, EbmManifest *m);
+
 /* ---- image.c */
 /* Lays out an ELF object as a flat image.  NULL, or what is wrong with it. */
 const char *image_from_object(const unsigned char *object, size_t size, Arena *arena,

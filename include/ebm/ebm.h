@@ -498,9 +498,10 @@ typedef int EbmProgressFn(void *user, const EbmProgress *progress);
 
 typedef struct EbmSampleOptions {
     size_t size;
-    uint64_t last_step;  /* stop before this step, counted with warm-up; UINT64_MAX: the end */
-    EbmArray draws;      /* [chains, draws, ...x] in f32 or f64; no data: none are stored */
-    EbmArray reports;    /* [draws, reports] f64: each report's mean over chains; or none */
+    uint64_t last_step; /* stop before this step, counted with warm-up; UINT64_MAX: the end */
+    EbmArray draws;     /* [chains, draws, ...x] in f32 or f64; no data: none are stored */
+    EbmArray reports;   /* [draws, reports] f64: each report's mean over the chains that made it
+                           (a number), NaN where none did; or none */
     uint64_t first_draw; /* the draw (counted in the whole run) that index 0 of both holds */
     EbmProgressFn *progress;
     void *progress_user;
@@ -837,6 +838,29 @@ typedef struct EbmMachine {
     }
 
 EBM_API void ebm_machine(EbmMachine *ret);
+
+/* Measures, in about a second, how fast this machine computes, and keeps it in the cache folder
+ * (`dir`: NULL for the default) for the two functions below.  Nothing measures unasked. */
+EBM_API EbmStatus ebm_machine_measure(const char *dir, EbmReport **ret_report);
+
+typedef struct EbmSpeed {
+    size_t size;
+    double f32, f64; /* additions and products a second in fused pairs; 0: not measured here */
+} EbmSpeed;
+
+#define EBM_SPEED_INIT \
+    { \
+        sizeof(EbmSpeed), 0.0, 0.0 \
+    }
+
+/* What was measured, of so many threads; 0: of as many as there were. */
+EBM_API void ebm_speed(const char *dir, uint32_t threads, EbmSpeed *ret);
+
+/* Steps a second, of all chains together, that the run's threads would make if its kernel did
+ * nothing but the arithmetic of its steps, each kind of operation as fast as was measured:
+ * memory, waiting and control left out.  NaN where that is not known: nothing
+ * was measured on this machine, or how often a step's loops turn is known in a run only. */
+EBM_API double ebm_run_limit(const EbmRun *run, const char *dir);
 
 #ifdef __cplusplus
 }

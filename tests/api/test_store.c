@@ -26,6 +26,77 @@ path_of(const char *name)
     return p;
 }
 
+/* ---- the machine's limit */
+
+/* Figures as measured, but 1e9 a second of everything: a limit is then 1e9 over the work. */
+static void
+write_round_figures(void)
+{
+    char head[256] = "";
+    FILE *f = fopen(path_of("limit/speed"), "r");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    CU_ASSERT_PTR_NOT_NULL(fgets(head, sizeof head, f));
+    fclose(f);
+    f = fopen(path_of("limit/speed"), "w");
+    fprintf(f, "%s1\n", head);
+    for (int i = 0; i < 18; i++)
+        fprintf(f, "1e9\n");
+    fclose(f);
+}
+
+/* Operations of a step of one chain, as the limit says. */
+static double
+work_of(Use use, const char *dir)
+{
+    EbmRunOptions p = EBM_RUN_OPTIONS_INIT;
+
+    p.threads = 1;
+    EbmRun *run = use_run(use_kernel(&use), p);
+    double limit = ebm_run_limit(run, dir);
+    ebm_run_free(run);
+    return 1e9 / limit;
+}
+
+static void
+test_limit(void)
+{
+    const char *bowl = "energy Bowl(x: real[100]) -> real = sum(x^2) / 2";
+    const char *loop =
+        "sampler thrice[S...](E: energy(real[S...]), x: real[S...], n: int = 3) {"
+        " step { for i in 0..n { x -= 0.1 * grad(E)(x) } } }\n"
+        "energy Bowl(x: real[100]) -> real = sum(x^2) / 2";
+    const char *wait = "sampler far[S...](E: energy(real[S...]), x: real[S...]) {"
+                       " step { while sum(x^2) > 1, at most 9 { x = 0.5 * x } } }\n"
+                       "energy Bowl(x: real[100]) -> real = sum(x^2) / 2";
+    Use use = {.source = bowl, .sampler = "gradient_descent"};
+    EbmSpeed speed = EBM_SPEED_INIT;
+    char dir[256];
+
+    snprintf(dir, sizeof dir, "%s", path_of("limit"));
+    ebm_speed(dir, 0, &speed);
+    CU_ASSERT_EQUAL(speed.f32, 0);
+    CU_ASSERT_TRUE(isnan(work_of(use, dir)));
+    worked(ebm_machine_measure(dir, NULL), NULL);
+    ebm_speed(dir, 1, &speed);
+    CU_ASSERT_TRUE(speed.f32 > 1e9 && speed.f64 > 5e8 && speed.f64 < speed.f32);
+    write_round_figures();
+    CU_ASSERT_EQUAL(work_of(use, dir), 100); /* x - h x, rounded once */
+    use = (Use){.source = loop, .sampler = "thrice"};
+    CU_ASSERT_EQUAL(work_of(use, dir), 300);
+    use.options[0] = (EbmSetting){"n", "70"};
+    CU_ASSERT_DOUBLE_EQUAL(work_of(use, dir), 7000, 1e-6);
+    use = (Use){.source = wait, .sampler = "far"};
+    CU_ASSERT_TRUE(isnan(work_of(use, dir)));
+    use = (Use){.source = bowl, .sampler = "gradient_descent", .interpreter = true};
+    CU_ASSERT_TRUE(isnan(work_of(use, dir)));
+    FILE *f = fopen(path_of("limit/speed"), "w");
+    fputs("ebmc speed 1, another machine, avx2\n", f);
+    fclose(f);
+    use.interpreter = false;
+    CU_ASSERT_TRUE(isnan(work_of(use, dir)));
+}
+
 /* ---- the cache */
 
 static EbmCacheInfo
@@ -334,6 +405,7 @@ main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("store", open_folder, close_folder);
+    CU_ADD_TEST(suite, test_limit);
     CU_ADD_TEST(suite, test_cache);
     CU_ADD_TEST(suite, test_damaged_cache);
     CU_ADD_TEST(suite, test_clear_cache);

@@ -4,6 +4,7 @@
 import csv
 import json
 import math
+import statistics
 
 from cli import Array, Case, EXAMPLES, main, npy, npz
 
@@ -185,6 +186,55 @@ class Results(Case):
         self.assertRegex(out, r"(?m)^seed +41$")
         self.assertRegex(out, r"(?m)^draws +draws\.npy \[8 chains, 50 draws, \.\.\.\]$")
         self.assertEqual(npy(self.folder / "draws.npy").shape, (8, 50, 3))
+
+    def test_reports_of_branches_and_loops(self):
+        """Means are over the chains, then the draws, that have a value; a later value replaces an earlier one."""
+        self.write("some.ebm", """sampler some(E: energy(real[2]), x: real[2]) {
+    step {
+        x = x + normal_like(x)
+        if x[0] > 1 {
+            report right = x[0]
+        } else if x[1] > 1 {
+            report left = x[1]
+            report right = -1
+        }
+        report turn = -1
+        for i in 0..3 {
+            if x[0] > i {
+                report turn = i
+            }
+        }
+        if x[0] > 1000 {
+            report never = 1
+        }
+        report all = x[1]
+    }
+}
+
+energy E(x: real[2]) -> real = sum(x^2)
+""")
+        draws = self.draws("some.ebm", "--sampler", "some", "--chains", 20, "--steps", 7, "--init", "zeros")
+
+        def right(x):
+            return x[0] if x[0] > 1 else -1 if x[1] > 1 else None
+
+        def left(x):
+            return x[1] if x[0] <= 1 and x[1] > 1 else None
+
+        def turn(x):
+            return max((i for i in range(3) if x[0] > i), default=-1)
+
+        def mean(of):
+            rows = [[v for c in range(20) if (v := of(draws[c, k])) is not None] for k in range(7)]
+            return statistics.fmean(statistics.fmean(row) for row in rows if row)
+
+        for backend in ("llvm", "interpreter"):
+            figures = json.loads(self.ebmc("some.ebm", "--sampler", "some", "--chains", 20, "--steps", 7, "--init", "zeros",
+                                           "--json", "-o", "none", "--backend", backend).stdout)
+            for name, of in ("right", right), ("left", left), ("turn", turn), ("all", lambda x: x[1]):
+                self.assertAlmostEqual(figures[name], mean(of), delta=1e-6, msg=name)
+            self.assertIsNone(figures["never"])
+        self.assertRegex(self.ebmc("some.ebm", "--sampler", "some", "--steps", 2, "-o", "none").stdout, r"(?m)^never +-$")
 
     def test_default_seed_is_printed(self):
         self.assertRegex(self.ebmc(*self.run).stdout, r"(?m)^seed +0$")

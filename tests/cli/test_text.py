@@ -168,6 +168,19 @@ class Manual(Case):
         for word in ("ebmc", "processor", "vectors", "threads", "memory", "compiler"):
             self.assertRegex(out, rf"(?m)^{word} +\S")
 
+    def test_measured_speed_gives_tables_a_limit(self):
+        mine = dict(self.environment(), EBM_CACHE_DIR=str(self.folder / "measured"))
+        self.environment = lambda: mine
+        run = ("DoubleWell", "--sampler", "hmc", "--steps", 50, "-o", "none")
+        self.assertIn("speed         not measured", self.ebmc("doctor").stdout)
+        self.assertNotIn("limit", self.ebmc(*run).stdout)
+        self.assertIn('"fraction_of_limit": null', self.ebmc(*run, "--json").stdout)
+        self.assertRegex(self.ebmc("doctor", "--measure").stdout, r"(?m)^speed +[\d.]+ Gflop/s in f32, [\d.]+ in f64, of 1 thread$")
+        self.assertRegex(self.ebmc(*run).stdout, r"(?m)^ +\d+ % of this machine's limit$")
+        self.assertRegex(self.ebmc(*run, "--json").stdout, r'"fraction_of_limit": 0\.\d+')
+        self.ebmc("cache", "clear")
+        self.assertIn("Gflop/s", self.ebmc("doctor").stdout)
+
 
 class Cache(Case):
     def test_filled_and_cleared(self):
