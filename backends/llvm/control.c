@@ -150,6 +150,10 @@ emit_all_pointwise(Emit *e, uint32_t id)
     assert(n->type.rank == 0 && "loop form has pointwise ops on scalars");
     for (unsigned i = 0; i < e->frame->n; i++) {
         const Value *arg[3] = {NULL, NULL, NULL};
+        if (pack_pointwise(e, n, i, &ret[i])) {
+            i += pack_size(e) - 1;
+            continue;
+        }
         for (uint32_t k = 0; k < n->n_args; k++)
             arg[k] = value_at(e, n->arg[k], i);
         ret[i] = emit_pointwise(e, n, arg);
@@ -424,8 +428,10 @@ typedef struct Carried {
     RegionId body;
     uint32_t n_values, first, skip; /* first operand, first parameter that is carried */
     bool masked;
-    Value *now;        /* [instance][value]: arrays are this loop's own */
-    LLVMValueRef *phi; /* NULL for arrays */
+    Value *now;                     /* [instance][value]: arrays are this loop's own */
+    LLVMValueRef *phi;              /* NULL for arrays */
+    unsigned packed;                /* instances whose values make packs */
+    LLVMValueRef *pack, *next_pack; /* by pack: its phi, and what it becomes */
 } Carried;
 
 static bool
@@ -462,16 +468,69 @@ carry(Emit *e, const Node *n, uint32_t first, uint32_t skip, bool masked)
     return c;
 }
 
+/* Of one value each, by packs as far as instances fill them. */
+static void
+carry_packs(Emit *e, Carried *c, LLVMBasicBlockRef head, LLVMBasicBlockRef before)
+{
+    unsigned size = pack_size(e);
+
+    for (unsigned at = 0; at < c->packed; at += size) {
+        c->pack[at / size] = phi_at(e, head, c->next_pack[at / size], before);
+        pack_split(e, c->pack[at / size], &c->now[at]);
+        for (unsigned i = at; i < at + size; i++)
+            c->phi[i] = c->now[i].v;
+    }
+}
+
 static void
 carry_phis(Emit *e, Carried *c, LLVMBasicBlockRef head, LLVMBasicBlockRef before)
 {
-    for (unsigned at = 0; at < e->frame->n * c->n_values; at++) {
+    carry_packs(e, c, head, before);
+    for (unsigned at = c->packed; at < e->frame->n * c->n_values; at++) {
         Value *x = &c->now[at];
         if (c->n->result[at % c->n_values].rank)
             continue;
         c->phi[at] = phi_at(e, head, as(e, x, x->chain), before);
         *x = x->chain ? chain_value(c->phi[at]) : uniform_value(c->phi[at]);
     }
+}
+
+static LLVMValueRef
+join_carried(Emit *e, const Value *now)
+{
+    const Value *part[MAX_PACK];
+
+    for (unsigned p = 0; p < pack_size(e); p++)
+        part[p] = &now[p];
+    return pack_join(e, part);
+}
+
+/* What was carried, after the loop. */
+static void
+keep_packs(Emit *e, Carried *c)
+{
+    const Value *part[MAX_PACK];
+
+    for (unsigned at = 0; at < c->packed; at += pack_size(e)) {
+        for (unsigned p = 0; p < pack_size(e); p++)
+            part[p] = &c->now[at + p];
+        pack_keep(e, c->next_pack[at / pack_size(e)], part);
+    }
+}
+
+/* Joins what is carried, where packs pay. */
+static void
+settle_packs(Emit *e, Carried *c)
+{
+    unsigned size = pack_size(e);
+
+    if (!c->now[0].chain || !pack_carried(e, c->n))
+        return;
+    c->packed = e->frame->n - e->frame->n % size;
+    c->pack = arena_array(e->arena, LLVMValueRef, c->packed / size);
+    c->next_pack = arena_array(e->arena, LLVMValueRef, c->packed / size);
+    for (unsigned at = 0; at < c->packed; at += size)
+        c->next_pack[at / size] = join_carried(e, &c->now[at]);
 }
 
 /* Phis take values made before the loop: what needs an instruction is made there. */
@@ -549,6 +608,8 @@ advance(Emit *e, Carried *c, LLVMValueRef mask, LLVMBasicBlockRef *ret_end)
             next[at] = chain ? chain_value(vector_of(e, &next[at]))
                              : uniform_value(scalar_of(e, &next[at]));
     }
+    for (unsigned at = 0; at < c->packed; at += pack_size(e))
+        c->next_pack[at / pack_size(e)] = join_carried(e, &next[at]);
     *ret_end = LLVMGetInsertBlock(e->b);
     for (unsigned at = 0; at < all; at++)
         if (!c->n->result[at % c->n_values].rank)
@@ -558,7 +619,9 @@ advance(Emit *e, Carried *c, LLVMValueRef mask, LLVMBasicBlockRef *ret_end)
 static void
 close_phis(Emit *e, Carried *c, LLVMBasicBlockRef end)
 {
-    for (unsigned at = 0; at < e->frame->n * c->n_values; at++)
+    for (unsigned at = 0; at < c->packed; at += pack_size(e))
+        LLVMAddIncoming(c->pack[at / pack_size(e)], &c->next_pack[at / pack_size(e)], &end, 1);
+    for (unsigned at = c->packed; at < e->frame->n * c->n_values; at++)
         if (c->phi[at])
             LLVMAddIncoming(c->phi[at], &c->now[at].v, &end, 1);
 }
@@ -605,6 +668,25 @@ emit_turn(Emit *e, Carried *c, Index i, LLVMBasicBlockRef *ret_end)
     e->scratch_used = mark;
 }
 
+/* Turns [0, count) of a `for`, `block` of them at a time, then the rest. */
+static void
+emit_blocks(Emit *e, Carried *c, int64_t count, unsigned block)
+{
+    LLVMBasicBlockRef end;
+    int64_t whole = count / block;
+
+    Turns t = turns_open(e, int64_of(e, 0), int64_of(e, whole), 1, true);
+    carry_phis(e, c, t.head, t.before);
+    Index first = index_scale(e, (Index){t.i, 1, 0, 0, whole - 1}, block);
+    for (unsigned k = 0; k < block; k++)
+        emit_turn(e, c, index_add(e, first, index_constant(k)), &end);
+    turns_close(e, &t);
+    close_phis(e, c, end);
+    keep_packs(e, c);
+    for (int64_t i = whole * block; i < count; i++)
+        emit_turn(e, c, index_constant(i), &end);
+}
+
 static void
 emit_uniform_for(Emit *e, const Node *n, Value *ret)
 {
@@ -620,12 +702,21 @@ emit_uniform_for(Emit *e, const Node *n, Value *ret)
         return;
     }
     settle(e, &c);
+    settle_packs(e, &c);
+    unsigned block = pack_turns(e, n);
+    if (c.packed && block > 1 && !from.base && !from.offset && !to.base && to.offset >= block) {
+        emit_blocks(e, &c, to.offset, block);
+        give_results(e, &c, ret);
+        return;
+    }
     Turns t = turns_open(e, index_wide(e, from), index_wide(e, to), 1, from.high < to.low);
     carry_phis(e, &c, t.head, t.before);
     emit_turn(e, &c, (Index){t.i, 1, 0, from.low, to.high - 1}, &end);
     turns_close(e, &t);
     close_phis(e, &c, end);
-    if (!t.at_least_once)
+    if (t.at_least_once)
+        keep_packs(e, &c);
+    else
         results_are_phis(e, &c);
     give_results(e, &c, ret);
 }

@@ -35,6 +35,7 @@ typedef struct Frame Frame;
 
 enum {
     MAX_LANES = 2 * EBM_BLOCK,
+    MAX_PACK = 4,
     CACHED_BYTES = 4 << 20 /* larger inputs come from memory each time */
 };
 
@@ -66,6 +67,7 @@ struct Frame {
     uint32_t jam;
     Index group;
     uint32_t width; /* of a group that is not the last */
+    bool packs;     /* instances make packs, in regions inside too */
 };
 
 typedef struct MemoKey {
@@ -200,7 +202,10 @@ enum {
     TAG_half,
     TAG_counter,
     TAG_place,
-    TAG_run /* + lanes << 8 */
+    TAG_run, /* + lanes << 8 */
+    TAG_pack,
+    TAG_repeat,
+    TAG_block
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
 LLVMValueRef vector_of(Emit *e, const Value *x);
@@ -242,6 +247,8 @@ Value array_new(Emit *e, Type type, bool chain);
 LLVMValueRef element_address(Emit *e, const Value *array, DType d, Index element);
 /* Element of an array, as a vector when its rows are lanes. */
 Value load_element(Emit *e, const Value *array, DType d, Index element);
+/* n elements of a uniform array of floats, one after another. */
+LLVMValueRef load_elements(Emit *e, const Value *array, DType d, Index first, unsigned n);
 void store_element(Emit *e, const Value *array, DType d, Index element, const Value *x);
 Value array_part(Emit *e, const Value *array, DType d, Index element);
 /* x to the lanes' addresses `at`, where mask. */
@@ -275,6 +282,7 @@ typedef struct LoopPlan {
     unsigned inner;  /* iterations of the axes after it */
     bool whole;      /* no LLVM loop: every group is emitted */
     bool jam;        /* groups share inner loops */
+    bool pack;       /* their instances make packs */
 } LoopPlan;
 LoopPlan plan_loop(const Emit *e, const Node *loop);
 /* Is the function to work on two blocks at once?  Products with uniform matrices and random
@@ -316,6 +324,29 @@ Value loop_array(Emit *e, uint32_t id, uint32_t k, bool chain);
 LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
 /* What leaves every operand as it is: -0 for sums. */
 Scalar neutral_of_fold(FoldKind kind, DType d);
+
+/* ---- pack.c */
+/* Instances in a pack; 1: there are none. */
+unsigned pack_size(const Emit *e);
+/* Remembers that these values are the parts of `pack`. */
+void pack_keep(Emit *e, LLVMValueRef pack, const Value *const part[]);
+/* One value made of these; NULL where that would cost more than it saves. */
+LLVMValueRef pack_join(Emit *e, const Value *const part[]);
+void pack_split(Emit *e, LLVMValueRef pack, Value *ret);
+/* A pointwise node for the instances from `first` on that make a pack, if they do. */
+bool pack_pointwise(Emit *e, const Node *n, unsigned first, Value *ret);
+/* An `at` whose instances read one element after another. */
+bool pack_row(Emit *e, const Node *n, unsigned first, Value *ret);
+/* Does an `at` in a `for` read large data, which makes no panel, along its last axis turn by
+ * turn of that `for`, or at `turn` of a loop around it? */
+bool pack_reads_along(const Emit *e, const Node *at);
+bool pack_reads_across(const Emit *e, const Node *at, Ref turn);
+/* One whose instances read one column of their rows, in a `for` whose turns go along the rows
+ * by blocks of pack_turns. */
+bool pack_column(Emit *e, const Node *n, unsigned first, Value *ret);
+unsigned pack_turns(Emit *e, const Node *loop);
+/* Is what a `for` carries to be packed? */
+bool pack_carried(Emit *e, const Node *loop);
 
 /* ---- panel.c */
 /* Reads the array of an `at` through a panel, if it is of that shape. */

@@ -263,6 +263,7 @@ emit_group(Emit *e, Loop *l, const Group *g)
         frame->jam = e->f->region[l->body].param[l->plan.axis].id;
         frame->group = g->number;
         frame->width = l->plan.factor;
+        frame->packs = l->plan.pack;
     }
     bind_indices(e, l, g, n);
     emit_region(e, l->body);

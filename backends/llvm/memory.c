@@ -185,6 +185,17 @@ load_element(Emit *e, const Value *array, DType d, Index element)
     return (Value){.v = v, .chain = array->chain};
 }
 
+LLVMValueRef
+load_elements(Emit *e, const Value *array, DType d, Index first, unsigned n)
+{
+    LLVMTypeRef type = LLVMVectorType(memory_type(e, d, false), n);
+    LLVMValueRef v = element_load(e, type, element_address(e, array, d, first), dtype_size(d));
+
+    if (array->place.kind != PLACE_none && !e->preparing)
+        mark_invariant(e, v);
+    return v;
+}
+
 void
 store_element(Emit *e, const Value *array, DType d, Index element, const Value *x)
 {
@@ -528,8 +539,13 @@ emit_at(Emit *e, uint32_t id)
 {
     Value *ret = value_room(e, id, 1);
 
-    for (unsigned i = 0; i < e->frame->n; i++)
-        ret[i] = at_instance(e, &e->f->node[id], i);
+    for (unsigned i = 0; i < e->frame->n; i++) {
+        if (pack_row(e, &e->f->node[id], i, &ret[i]) ||
+            pack_column(e, &e->f->node[id], i, &ret[i]))
+            i += pack_size(e) - 1;
+        else
+            ret[i] = at_instance(e, &e->f->node[id], i);
+    }
 }
 
 /* ---- update */

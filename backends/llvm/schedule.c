@@ -193,6 +193,44 @@ plan_pairs(const Emit *e)
     return pays || e->pairing == PAIR_always;
 }
 
+/* How many packs of turns a product of the loop with large data keeps going: most where each
+ * turn of the innermost axis takes one element of a row; fewer where each takes a row, and the
+ * blocks of rows need registers; none elsewhere, as panels are in another order. */
+static unsigned
+most_packs(const Emit *e, const Node *loop)
+{
+    const Region *body = &e->f->region[loop->own[0]];
+    Ref turn = body->param[body->n_params - 1];
+    unsigned few = e->registers / 4;
+
+    for (size_t i = 0; i < body->n_nodes; i++) {
+        const Node *n = &e->f->node[body->node[i]];
+        if (!is_product(e, n))
+            continue;
+        const Region *terms = &e->f->region[n->own[0]];
+        for (size_t k = 0; k < terms->n_nodes; k++) {
+            const Node *at = &e->f->node[terms->node[k]];
+            if (at->op == OP_at && e->variance[at->arg[0].id] != VARY_chain)
+                return pack_reads_along(e, at)          ? few / 2
+                       : pack_reads_across(e, at, turn) ? few + few / 2
+                                                        : 0;
+        }
+    }
+    return 0;
+}
+
+/* The turns of so many packs; what is left over, less than a pack, goes along.  0: no packs. */
+static unsigned
+pack_width(const Emit *e, const Node *loop, uint32_t extent)
+{
+    unsigned size = pack_size(e), packs = extent / size, most;
+
+    if (size < 2 || packs < 2)
+        return 0;
+    most = most_packs(e, loop);
+    return most && packs <= most ? extent : size * most;
+}
+
 LoopPlan
 plan_loop(const Emit *e, const Node *n)
 {
@@ -208,6 +246,10 @@ plan_loop(const Emit *e, const Node *n)
     p.jam = c.inner_for && !c.inner_loop && !c.inner_while;
     unsigned size =
         p.jam ? jam_width(e, &c, (uint32_t)extent[p.axis]) : group_size(&c, has_fold(n));
+    if (p.jam && pack_width(e, n, (uint32_t)extent[p.axis])) {
+        p.pack = true;
+        size = pack_width(e, n, (uint32_t)extent[p.axis]);
+    }
     if (e->frame->n > 1 && !p.jam)
         size = 1;
     while (p.axis && size >= 2 * p.inner * (uint64_t)extent[p.axis]) {

@@ -58,6 +58,20 @@ class Kept(Case):
         many = self.draws("bowl.ebm", "--sampler", "langevin", "--chains", 50, "--steps", 9, "-j", 2)
         self.assertEqual(few.values, many.values[:len(few.values)])
 
+    def test_large_data_is_the_same_for_few_chains_and_many(self):
+        """More than caches hold, and neither rows nor columns a multiple of anything."""
+        rows, columns = 21001, 53
+        self.write("x.npy", Array((rows, columns), [((i * 7919) % 1009 - 504) / 504 for i in range(rows * columns)]))
+        self.write("y.npy", Array((rows,), [i * i % 3 % 2 for i in range(rows)], "<i4"))
+        self.write("l.ebm", "data X: real[n, d]\ndata y: int[n] in 0..2\n"
+                   "energy L(b: real[d]) -> real = sum(softplus(X @ b) - y * (X @ b)) + 0.5 * sqnorm(b)\n")
+        run = ("l.ebm", "--data", "X=x.npy", "--data", "y=y.npy", "--sampler", "mala", "--step-size", 1e-5,
+               "--steps", 1, "--init", "zeros")
+        expected = self.draws(*run, "--chains", 2, "--backend", "interpreter")
+        self.assertTrue(all(expected.values))
+        for way in (("--chains", 2), ("--chains", 5, "--lanes", 4, "-O", 0), ("--chains", 5, "--lanes", 8), ("--chains", 37)):
+            self.assertEqual(self.draws(*run, *way).values[:len(expected.values)], expected.values, way)
+
     def test_options_that_change_no_bit(self):
         usual = self.draws("bowl.ebm", *RUN, "--steps", 9)
         for more in (("--lanes", 4), ("--lanes=8",), ("-O0",), ("-j", 3), ("--no-cache",),
