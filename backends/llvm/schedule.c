@@ -15,7 +15,7 @@ enum {
     SMALL_COST = 2048,
     WORD_COST = 12,
     PRODUCT_COST = 32, /* nodes of a product's `for` that is tiled, and of all around it */
-    TILE_COST = 160,
+    TILE_COST = 80,
     MOST_COLUMNS = 8,
     PAIR_TURNS = 8,
     PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
