@@ -14,7 +14,8 @@ enum {
     SMALL_TURNS = 4,
     SMALL_COST = 2048,
     WORD_COST = 12,
-    PRODUCT_COST = 32,
+    PRODUCT_COST = 32, /* nodes of a product's `for` that is tiled, and of all around it */
+    TILE_COST = 80,
     MOST_COLUMNS = 8,
     PAIR_TURNS = 8,
     PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
@@ -24,6 +25,7 @@ typedef struct Content {
     uint32_t cost;
     bool word, inner_loop, inner_for, inner_while;
     unsigned carried_bytes; /* of the widest scalar that an inner `for` carries */
+    uint32_t for_cost;      /* of the largest inner `for` */
 } Content;
 
 static uint32_t
@@ -50,6 +52,10 @@ look_inside(const Emit *e, const Node *n, Content *c)
     c->inner_loop |= in.inner_loop || n->op == OP_loop;
     c->inner_for |= in.inner_for || n->op == OP_for;
     c->cost += in.cost * (n->op == OP_loop ? turns_of(n) : 1);
+    if (n->op == OP_for && in.cost > c->for_cost)
+        c->for_cost = in.cost;
+    if (in.for_cost > c->for_cost)
+        c->for_cost = in.for_cost;
     for (uint32_t i = 0; n->op == OP_for && i < n->n_results; i++) {
         unsigned bytes = dtype_size((DType)n->result[i].dtype);
         if (n->result[i].rank == 0 && bytes > c->carried_bytes)
@@ -276,7 +282,8 @@ plan_spread(const Emit *e, const Node *n, int64_t lanes, int64_t rows)
     TilePlan p = {1, 1};
 
     look(e, n->own[0], &c);
-    if (c.inner_for && !c.inner_loop && !c.inner_while && c.cost <= PRODUCT_COST) {
+    if (c.inner_for && !c.inner_loop && !c.inner_while && c.for_cost <= PRODUCT_COST &&
+        c.cost <= TILE_COST) {
         unsigned bytes = c.carried_bytes ? c.carried_bytes : 4;
         unsigned each = (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
         p.rows = jam_width(e, &c, (uint32_t)rows);
