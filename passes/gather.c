@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "ir/shapes.h"
+#include "passes/outer.h"
 
 enum { MAX_DEPTH = 1000 }; /* of additions that a sum is taken apart into */
 
@@ -55,13 +56,12 @@ repeated(const Total *t, Ref x)
 
 /* ---- products */
 
-/* A product over the batch pays when each point's share is larger than what it is made of. */
 static bool
-product_pays(Type whole, Type x, Type y)
+product_pays(const Total *t, const Node *n)
 {
-    unsigned most = x.rank > y.rank ? x.rank : y.rank;
+    const Function *f = t->r->from;
 
-    return most < MAX_RANK && type_size(whole) > type_size(x) + type_size(y);
+    return outer_pays(n->type, ir_type(f, n->arg[0]), ir_type(f, n->arg[1]), 1);
 }
 
 static char
@@ -112,75 +112,43 @@ product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
 
 static Ref total(const Total *t, Ref x, Ref sum, unsigned depth);
 
-/* The letters of the axes that a broadcast keeps. */
-static const char *
-axes_letters(const Total *t, const Node *broadcast)
-{
-    char *text = arena_strndup(t->r->ctx->arena, "abcdefgh", broadcast->attr.n_ints);
-
-    for (uint32_t i = 0; i < broadcast->attr.n_ints; i++)
-        text[i] = (char)('a' + broadcast->attr.ints[i]);
-    return text;
-}
-
+/* Is n an outer product whose sum pays? */
 static bool
-covers(const char *x, const char *y, unsigned rank)
-{
-    for (unsigned i = 0; i < rank; i++)
-        if (!strchr(x, 'a' + (int)i) && !strchr(y, 'a' + (int)i))
-            return false;
-    return true;
-}
-
-static bool
-outer_pays(const Total *t, const Node *n)
+is_outer(const Total *t, Ref r, Outer *ret)
 {
     const Function *f = t->r->from;
-    const Node *x = ir_node(f, n->arg[0]), *y = ir_node(f, n->arg[1]);
 
-    return x->op == OP_broadcast && y->op == OP_broadcast &&
-           covers(axes_letters(t, x), axes_letters(t, y), n->type.rank) &&
-           product_pays(n->type, ir_type(f, x->arg[0]), ir_type(f, y->arg[0]));
-}
-
-/* x and y repeated along each other's axes; NO_REF when the product is not of that kind. */
-static Ref
-outer_product(const Total *t, const Node *n, Ref sum)
-{
-    const Function *f = t->r->from;
-    const Node *x = ir_node(f, n->arg[0]), *y = ir_node(f, n->arg[1]);
-
-    if (!outer_pays(t, n))
-        return NO_REF;
-    const char *of_x = axes_letters(t, x), *of_y = axes_letters(t, y);
-    const char *out = arena_strndup(t->r->ctx->arena, "abcdefgh", n->type.rank);
-    return product_over_batch(t, of_x, of_y, out, x->arg[0], y->arg[0], sum);
+    return outer_find(f, r, t->r->ctx->arena, ret) &&
+           outer_pays(ir_type(f, r), ir_type(f, ret->x), ir_type(f, ret->y), 1);
 }
 
 static Ref
-total_mul(const Total *t, const Node *n, Ref sum, unsigned depth)
+total_mul(const Total *t, Ref x, Ref sum, unsigned depth)
 {
     Builder *b = &t->r->b;
+    const Node *n = ir_node(t->r->from, x);
 
     for (unsigned k = 0; k < 2; k++)
         if (is_uniform(t, n->arg[k])) {
             Ref rest = total(t, n->arg[1 - k], NO_REF, depth);
             return plus(t, sum, ir_mul(b, t->r->map[n->arg[k].id], rest));
         }
-    return outer_product(t, n, sum);
+    Outer o;
+    if (!is_outer(t, x, &o))
+        return NO_REF;
+    return product_over_batch(t, o.of_x, o.of_y, o.out, o.x, o.y, sum);
 }
 
 static Ref
 total_contract(const Total *t, const Node *n, Ref sum, unsigned depth)
 {
-    const Function *f = t->r->from;
     Ref x = n->arg[0], y = n->arg[1];
     ContractSpec s;
 
     if (!contract_parse(n->attr.text, &s))
         return NO_REF;
     bool one = is_uniform(t, x) || is_uniform(t, y);
-    if (!one && !product_pays(n->type, ir_type(f, x), ir_type(f, y)))
+    if (!one && !product_pays(t, n))
         return NO_REF;
     if (n->n_args == 3)
         sum = total(t, n->arg[2], sum, depth);
@@ -224,20 +192,21 @@ total_put_add(const Total *t, const Node *n, Ref sum, unsigned depth)
 
 /* NO_REF: the sum cannot be taken further in. */
 static Ref
-total_inside(const Total *t, const Node *n, Ref sum, unsigned depth)
+total_inside(const Total *t, Ref x, Ref sum, unsigned depth)
 {
     Builder *b = &t->r->b;
+    const Node *n = ir_node(t->r->from, x);
 
     switch (n->op) {
     case OP_add: return total(t, n->arg[1], total(t, n->arg[0], sum, depth), depth);
     case OP_sub:
         return ir_sub(b, total(t, n->arg[0], sum, depth), total(t, n->arg[1], NO_REF, depth));
     case OP_neg: {
-        Ref x = total(t, n->arg[0], NO_REF, depth);
-        return sum.id ? ir_sub(b, sum, x) : ir_neg(b, x);
+        Ref rest = total(t, n->arg[0], NO_REF, depth);
+        return sum.id ? ir_sub(b, sum, rest) : ir_neg(b, rest);
     }
     case OP_stop_gradient: return total(t, n->arg[0], sum, depth);
-    case OP_mul: return total_mul(t, n, sum, depth);
+    case OP_mul: return total_mul(t, x, sum, depth);
     case OP_contract: return total_contract(t, n, sum, depth);
     case OP_put_add: return total_put_add(t, n, sum, depth);
     case OP_broadcast:
@@ -254,19 +223,19 @@ total_inside(const Total *t, const Node *n, Ref sum, unsigned depth)
 static bool is_worth(const Total *t, Ref x, unsigned depth);
 
 static bool
-find_worth(const Total *t, const Node *n, unsigned depth)
+find_worth(const Total *t, Ref x, unsigned depth)
 {
-    const Function *f = t->r->from;
+    const Node *n = ir_node(t->r->from, x);
+    Outer o;
 
     switch (n->op) {
     case OP_mul:
         for (unsigned k = 0; k < 2; k++)
             if (is_uniform(t, n->arg[k]))
                 return is_worth(t, n->arg[1 - k], depth);
-        return outer_pays(t, n);
+        return is_outer(t, x, &o);
     case OP_contract:
-        return is_uniform(t, n->arg[0]) || is_uniform(t, n->arg[1]) ||
-               product_pays(n->type, ir_type(f, n->arg[0]), ir_type(f, n->arg[1])) ||
+        return is_uniform(t, n->arg[0]) || is_uniform(t, n->arg[1]) || product_pays(t, n) ||
                (n->n_args == 3 && is_worth(t, n->arg[2], depth));
     case OP_put_add: return true;
     case OP_add:
@@ -295,7 +264,7 @@ is_worth(const Total *t, Ref x, unsigned depth)
     if (is_uniform(t, x) || depth >= MAX_DEPTH)
         return false;
     if (!t->worth[x.id])
-        t->worth[x.id] = find_worth(t, ir_node(t->r->from, x), depth + 1) ? 2 : 1;
+        t->worth[x.id] = find_worth(t, x, depth + 1) ? 2 : 1;
     return t->worth[x.id] == 2;
 }
 
@@ -310,7 +279,7 @@ total(const Total *t, Ref x, Ref sum, unsigned depth)
     if (is_uniform(t, x))
         return plus(t, sum, repeated(t, t->r->map[x.id]));
     if (dtype_is_float((DType)n->type.dtype) && is_worth(t, x, depth)) {
-        Ref inside = total_inside(t, n, sum, depth + 1);
+        Ref inside = total_inside(t, x, sum, depth + 1);
         if (inside.id)
             return inside;
     }

@@ -16,15 +16,14 @@
 
 /* What the process returns.  Documented in docs/command-line.md and tested. */
 typedef enum ExitCode {
-    EXIT_done = 0,     /* everything asked for is on the disk */
-    EXIT_program = 1,  /* the source text is wrong, or `fmt --check` found a difference */
-    EXIT_usage = 2,    /* the command line is */
-    EXIT_data = 3,     /* an input file is missing, damaged or of the wrong shape or type */
-    EXIT_memory = 4,   /* more memory than there is */
-    EXIT_output = 5,   /* the output could not be written */
-    EXIT_internal = 6, /* a mistake in ebmc, or this machine cannot run the kernel */
-    EXIT_not_finite =
-        7, /* a training step was not finite; the state before it is on the disk */
+    EXIT_done = 0,       /* everything asked for is on the disk */
+    EXIT_program = 1,    /* the source text is wrong, or `fmt --check` found a difference */
+    EXIT_usage = 2,      /* the command line is */
+    EXIT_data = 3,       /* an input file is missing, damaged or of the wrong shape or type */
+    EXIT_memory = 4,     /* more memory than there is */
+    EXIT_output = 5,     /* the output could not be written */
+    EXIT_internal = 6,   /* a mistake in ebmc, or this machine cannot run the kernel */
+    EXIT_not_finite = 7, /* a training step was; the state before it is on the disk */
     EXIT_cancelled = 130 /* stopped by Ctrl-C; what was complete is on the disk */
 } ExitCode;
 

@@ -188,8 +188,9 @@ print_commands(void)
          "with a sampler, 'ebmc MODEL --sampler hmc --help' has its parameters.\n"
          "\nexit codes: 0 done, 1 the program is wrong, 2 the command line is, 3 an input file "
          "is, 4 memory,\n"
-         "            5 the output cannot be written, 6 a mistake in ebmc, 130 stopped by "
-         "Ctrl-C\n");
+         "            5 the output cannot be written, 6 a mistake in ebmc, 7 a training "
+         "step was not finite,\n"
+         "            130 stopped by Ctrl-C\n");
 }
 
 static void

@@ -94,7 +94,7 @@ apply_recipe(Args *args)
     Args given = *args;
 
     if (!args->model || !(args->command->groups & (GROUP_training | GROUP_sampling)) ||
-        !is_file(args->model))
+        !is_file(args->model) || (!trains && args->dataset)) /* a data set is no experiment */
         return true;
     choice.file = args->model;
     if (ebm_catalog_create(&choice, &catalog, NULL) != EBM_OK)

@@ -144,14 +144,14 @@ class Manual(Case):
 
     def test_every_command_has_help(self):
         commands = re.findall(r"(?m)^  ebmc (\w+)", self.ebmc("--help").stdout)
-        self.assertEqual(commands, "eval check fmt doc opt summary cache doctor".split())
+        self.assertEqual(commands, "eval train check fmt doc opt summary cache doctor".split())
         for command in commands:
             self.assertIn("usage: ebmc " + command, self.ebmc(command, "--help").stdout)
 
     def test_options_are_documented(self):
         page = (ROOT / "docs/command-line.md").read_text()
         for text in [self.ebmc("--help").stdout, self.ebmc("eval", "--help").stdout,
-                     self.ebmc("opt", "--help").stdout, self.ebmc("fmt", "--help").stdout]:
+                     self.ebmc("train", "--help").stdout, self.ebmc("opt", "--help").stdout, self.ebmc("fmt", "--help").stdout]:
             for option in re.findall(r"(?m)^ .{2,5}--([a-z-]+)", text):
                 self.assertRegex(page, f"--{option}\\b")
 

@@ -313,6 +313,7 @@ class DataSets(Train):
         self.assertEqual(npy(self.folder / "d.npy"), npy(self.folder / "e.npy"))
 
     def test_of_a_file(self):
+        self.write("m.ebm", MODEL + RECIPE)
         self.ebmc("sample", "m.ebm", "--dataset", "line", "--step", 2, "-n", 40, "-o", "d.csv", "-q")
         rows = [tuple(map(float, line.split(","))) for line in (self.folder / "d.csv").read_text().split()]
         self.assertEqual(len(rows), 40)

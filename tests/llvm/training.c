@@ -536,7 +536,7 @@ training_measure(Arena *arena, const Module *loops, const KernelSpec *spec)
 
     t->arena = arena;
     t->points = spec->batch;
-    t->hyper = 0.25;
+    t->hyper = 0.01;
     bind_inputs(loops, t);
     from = now();
     if (!compile(arena, loops, spec, &image))
