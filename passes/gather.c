@@ -18,7 +18,11 @@
 #include "ir/shapes.h"
 #include "passes/outer.h"
 
-enum { MAX_DEPTH = 1000 }; /* of additions that a sum is taken apart into */
+enum {
+    MAX_DEPTH = 1000,       /* of additions that a sum is taken apart into */
+    MAX_PIECES = 4,         /* of the batch that a product goes through one after another, */
+    PIECE_BYTES = 512 << 10 /* so that each piece stays in cache while all its uses are made */
+};
 
 typedef struct Total {
     Rebuild *r;
@@ -91,6 +95,33 @@ sums_first(const Total *t, const char *letters, const char *out, int64_t *ret_or
     return text;
 }
 
+static uint32_t
+pieces_of(const Total *t, const Ref rows[2])
+{
+    const Function *f = t->r->b.function;
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < 2; i++)
+        bytes += type_size(ir_type(f, rows[i])) * dtype_size((DType)ir_type(f, rows[i]).dtype);
+    uint64_t pieces = (bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    pieces = pieces > MAX_PIECES ? MAX_PIECES : pieces;
+    return pieces > t->size ? t->size : (uint32_t)pieces;
+}
+
+static Ref
+some_rows(const Total *t, Ref rows, uint32_t from, uint32_t to)
+{
+    Type type = ir_type(t->r->b.function, rows);
+    int64_t start_stride[2 * MAX_RANK];
+
+    for (unsigned i = 0; i < MAX_RANK; i++) {
+        start_stride[2 * i] = i == 0 ? from : 0;
+        start_stride[2 * i + 1] = 1;
+    }
+    type.dim[0] = to - from;
+    return ir_slice(&t->r->b, rows, type, start_stride);
+}
+
 /* The sum over the points of the product of x and y, by einsum letters. */
 static Ref
 product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
@@ -103,11 +134,19 @@ product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
     const char *of_x = sums_first(t, x_letters, out, x_order);
     const char *of_y = sums_first(t, y_letters, out, y_order);
     const char *text = arena_printf(arena, "%c%s,%c%s->%s", c, of_x, c, of_y, out);
-    Ref rows[2] = {ir_transpose(b, t->r->map[x.id], x_order),
-                   ir_transpose(b, t->r->map[y.id], y_order)};
+    Ref rows[2] = {
+        ir_batch(b, ir_transpose(b, t->r->map[x.id], x_order), t->size),
+        ir_batch(b, ir_transpose(b, t->r->map[y.id], y_order), t->size),
+    };
+    uint32_t pieces = pieces_of(t, rows);
 
-    return ir_contract(b, text, ir_batch(b, rows[0], t->size), ir_batch(b, rows[1], t->size),
-                       sum);
+    for (uint32_t i = 0; i < pieces; i++) {
+        uint32_t from = t->size / pieces * i;
+        uint32_t to = i + 1 < pieces ? t->size / pieces * (i + 1) : t->size;
+        sum = ir_contract(b, text, some_rows(t, rows[0], from, to),
+                          some_rows(t, rows[1], from, to), sum);
+    }
+    return sum;
 }
 
 static Ref total(const Total *t, Ref x, Ref sum, unsigned depth);
