@@ -134,17 +134,17 @@ product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
     const char *of_x = sums_first(t, x_letters, out, x_order);
     const char *of_y = sums_first(t, y_letters, out, y_order);
     const char *text = arena_printf(arena, "%c%s,%c%s->%s", c, of_x, c, of_y, out);
-    Ref rows[2] = {
-        ir_batch(b, ir_transpose(b, t->r->map[x.id], x_order), t->size),
-        ir_batch(b, ir_transpose(b, t->r->map[y.id], y_order), t->size),
-    };
+    Ref rows[2];
+
+    rows[0] = ir_batch(b, ir_transpose(b, t->r->map[x.id], x_order), t->size);
+    rows[1] = ir_batch(b, ir_transpose(b, t->r->map[y.id], y_order), t->size);
     uint32_t pieces = pieces_of(t, rows);
 
     for (uint32_t i = 0; i < pieces; i++) {
         uint32_t from = t->size / pieces * i;
         uint32_t to = i + 1 < pieces ? t->size / pieces * (i + 1) : t->size;
-        sum = ir_contract(b, text, some_rows(t, rows[0], from, to),
-                          some_rows(t, rows[1], from, to), sum);
+        Ref left = some_rows(t, rows[0], from, to), right = some_rows(t, rows[1], from, to);
+        sum = ir_contract(b, text, left, right, sum);
     }
     return sum;
 }
@@ -238,8 +238,10 @@ total_inside(const Total *t, Ref x, Ref sum, unsigned depth)
 
     switch (n->op) {
     case OP_add: return total(t, n->arg[1], total(t, n->arg[0], sum, depth), depth);
-    case OP_sub:
-        return ir_sub(b, total(t, n->arg[0], sum, depth), total(t, n->arg[1], NO_REF, depth));
+    case OP_sub: {
+        Ref less = total(t, n->arg[1], NO_REF, depth);
+        return ir_sub(b, total(t, n->arg[0], sum, depth), less);
+    }
     case OP_neg: {
         Ref rest = total(t, n->arg[0], NO_REF, depth);
         return sum.id ? ir_sub(b, sum, rest) : ir_neg(b, rest);
