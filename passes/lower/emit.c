@@ -53,7 +53,8 @@ lower_value(Lower *l, Ref r)
 }
 
 /* Reads of an open loop's own members need nothing; anything else that elements of r are made
- * of is a scalar or an array. */
+ * of is a scalar or an array.  A draw is a member for later loops alone: one before them makes
+ * its elements itself. */
 void
 lower_prefetch(Lower *l, Ref r)
 {
@@ -65,7 +66,7 @@ lower_prefetch(Lower *l, Ref r)
         lower_value(l, r);
         return;
     }
-    if (l->info[r.id].place == PLACE_grouped)
+    if (l->info[r.id].place == PLACE_grouped && n->op != OP_draw)
         return;
     for (uint32_t i = 0; i < n->n_args; i++)
         lower_prefetch(l, n->arg[i]);
