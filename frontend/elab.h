@@ -162,7 +162,8 @@ typedef enum Deriv {
     DERIV_value_and_grad,
     DERIV_jvp,
     DERIV_vjp,
-    DERIV_laplacian
+    DERIV_laplacian,
+    DERIV_grad_and_laplacian
 } Deriv;
 
 /* An argument given by name; evaluated, or (of a sampler) kept as it was written. */

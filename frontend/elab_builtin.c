@@ -609,6 +609,7 @@ static const Builtin table[] = {
     {"jvp", call_derivative, 1, 1, DERIV_jvp, false, false, NULL},
     {"vjp", call_derivative, 1, 1, DERIV_vjp, false, false, NULL},
     {"laplacian", call_derivative, 1, 1, DERIV_laplacian, false, false, NULL},
+    {"grad_and_laplacian", call_derivative, 1, 1, DERIV_grad_and_laplacian, false, false, NULL},
     {"run", elab_call_run, 3, 3, 0, false, false, "steps"},
     {"batch", elab_call_batch, 1, 1, CROSS_all, false, false, NULL},
     {"batch_mean", elab_call_batch, 1, 1, CROSS_mean, false, false, NULL},

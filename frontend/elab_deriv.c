@@ -264,12 +264,25 @@ gradient(Elab *e, const FnVal *fn, const Instance *in, Mode mode, Span span)
     return both ? elab_value_tuple(e, 2, pair) : pair[1];
 }
 
-static Value
-laplacian(Elab *e, const Instance *in, Mode mode, Span span)
+static bool
+is_laplacian(const FnVal *fn)
 {
-    if (!one_real(e, in, span, "laplacian"))
+    return fn->deriv == DERIV_laplacian || fn->deriv == DERIV_grad_and_laplacian;
+}
+
+static Value
+laplacian(Elab *e, const FnVal *fn, const Instance *in, Mode mode, Span span)
+{
+    bool both = fn->deriv == DERIV_grad_and_laplacian;
+
+    if (!one_real(e, in, span, both ? "grad_and_laplacian" : "laplacian"))
         return POISON;
-    return narrow(e, get_leaf(e, call_operator(e, OP_laplacian, in, NULL, 0), 2), mode);
+    Ref node = call_operator(e, OP_laplacian, in, NULL, 0);
+    Value pair[2] = {POISON, narrow(e, get_leaf(e, node, 2), mode)};
+    if (!both)
+        return pair[1];
+    pair[0] = get_leaf(e, node, 1);
+    return elab_value_tuple(e, 2, pair);
 }
 
 static Value
@@ -342,7 +355,7 @@ elab_call_derived(Elab *e, FnVal *fn, const Call *call, Mode mode)
     Mode within = inner_mode(fn, mode);
     bool simple = inside.n == 1 && inside.n_named == 0 && fn->of->once;
     bool back = e->in_laplacian;
-    e->in_laplacian |= fn->deriv == DERIV_laplacian;
+    e->in_laplacian |= is_laplacian(fn);
     bool ok = (simple && find_known(e, fn->of, elab_value_type(e, x), within,
                                     elab_ref_of(e, x, DT_none), &in)) ||
               make_instance(e, fn->of, &inside, x, within, &in);
@@ -354,7 +367,8 @@ elab_call_derived(Elab *e, FnVal *fn, const Call *call, Mode mode)
     switch (fn->deriv) {
     case DERIV_jvp: return forward_product(e, &in, x, last, call->span);
     case DERIV_vjp: return reverse_product(e, &in, last, call->span);
-    case DERIV_laplacian: return laplacian(e, &in, mode, call->span);
+    case DERIV_laplacian:
+    case DERIV_grad_and_laplacian: return laplacian(e, fn, &in, mode, call->span);
     default: return gradient(e, fn, &in, mode, call->span);
     }
 }
