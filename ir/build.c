@@ -350,8 +350,7 @@ ir_outputs(Builder *b, const Output *output)
     Output *own = arena_array(b->module->arena, Output, n + !n);
 
     for (uint32_t i = 0; i < n; i++)
-        own[i] =
-            (Output){arena_printf(b->module->arena, "%s", output[i].name), output[i].kind};
+        own[i] = (Output){arena_printf(b->module->arena, "%s", output[i].name), output[i].kind};
     b->function->output = own;
 }
 
@@ -481,6 +480,16 @@ vary_node(const Function *f, uint32_t id, uint8_t *vary)
     return changed;
 }
 
+void
+ir_vary(const Function *f, uint8_t *vary, const uint8_t *ends)
+{
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t id = 1; id < f->n; id++)
+            changed |= !(ends && ends[id]) && vary_node(f, id, vary);
+    }
+}
+
 uint8_t *
 ir_variance(const Function *f, Arena *arena)
 {
@@ -489,10 +498,6 @@ ir_variance(const Function *f, Arena *arena)
 
     for (uint32_t i = 0; i < body->n_params; i++)
         vary[body->param[i].id] = f->input ? f->input[i].variance : (uint8_t)VARY_chain;
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t id = 1; id < f->n; id++)
-            changed |= vary_node(f, id, vary);
-    }
+    ir_vary(f, vary, NULL);
     return vary;
 }

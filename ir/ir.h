@@ -410,6 +410,10 @@ bool region_within(const Function *f, RegionId inner, RegionId outer);
 /* One entry a node: how it varies. */
 uint8_t *ir_variance(const Function *f, Arena *arena);
 
+/* Carries on what `vary` says of some nodes to those that depend on them; not past nodes with
+ * an entry in `ends` (NULL: there are none), which stay as they are. */
+void ir_vary(const Function *f, uint8_t *vary, const uint8_t *ends);
+
 /* ---- text, checking */
 
 void ir_print(const Module *m, FILE *out);

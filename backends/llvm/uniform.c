@@ -12,64 +12,13 @@
 
 /* ---- analysis */
 
-/* In a loop that chains leave one by one every carried value has its own history. */
-static bool
-diverges(const Function *f, const Node *n, const uint8_t *vary)
-{
-    if (n->op == OP_for)
-        return vary[n->arg[0].id] == VARY_chain || vary[n->arg[1].id] == VARY_chain;
-    return n->op == OP_while && (vary[n->arg[0].id] == VARY_chain ||
-                                 vary[f->region[n->own[0]].yield[0].id] == VARY_chain);
-}
-
-static bool
-raise(uint8_t *v)
-{
-    bool changed = *v != VARY_chain;
-
-    *v = VARY_chain;
-    return changed;
-}
-
-static bool
-raise_if(const uint8_t *vary, Ref from, uint8_t *v)
-{
-    return vary[from.id] == VARY_chain && raise(v);
-}
-
-static bool
-raise_carried(const Function *f, const Node *n, uint8_t *vary)
-{
-    bool changed = false, all = diverges(f, n, vary);
-
-    for (uint32_t k = 0; k < n->n_regions; k++) {
-        const Region *r = &f->region[n->own[k]];
-        for (uint32_t i = 0; i < r->n_params; i++)
-            changed |= all && raise(&vary[r->param[i].id]);
-        for (uint32_t i = 0; i < r->n_yields; i++)
-            changed |= raise_if(vary, r->yield[i], &vary[n - f->node]);
-    }
-    if (n->op != OP_for && n->op != OP_while)
-        return changed;
-    const Region *body = &f->region[n->own[n->n_regions - 1]];
-    for (uint32_t k = 0; k < n->n_regions; k++) {
-        const Region *r = &f->region[n->own[k]];
-        for (uint32_t i = 0; i < body->n_yields; i++) {
-            uint8_t *param = &vary[r->param[r->n_params - body->n_yields + i].id];
-            changed |= raise_if(vary, body->yield[i], param);
-            changed |= raise_if(vary, n->arg[n->n_args - body->n_yields + i], param);
-        }
-    }
-    return changed | (all && raise(&vary[n - f->node]));
-}
-
 /* The lanes of a loop are its own: they end with it. */
 static void
 raise_lanes(const Function *f, const uint8_t *spread, uint8_t *vary)
 {
     for (uint32_t id = 1; spread && id < f->n; id++)
         if (spread[id])
-            raise(&vary[f->region[f->node[id].own[0]].param[spread[id] - 1].id]);
+            vary[f->region[f->node[id].own[0]].param[spread[id] - 1].id] = VARY_chain;
 }
 
 uint8_t *
@@ -78,18 +27,7 @@ lane_variance(const Function *f, Arena *arena, const uint8_t *spread)
     uint8_t *vary = ir_variance(f, arena);
 
     raise_lanes(f, spread, vary);
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t id = 1; id < f->n; id++) {
-            const Node *n = &f->node[id];
-            if (spread && spread[id])
-                continue;
-            for (uint32_t i = 0; i < n->n_args; i++)
-                changed |= raise_if(vary, n->arg[i], &vary[id]);
-            if (n->n_regions)
-                changed |= raise_carried(f, n, vary);
-        }
-    }
+    ir_vary(f, vary, spread);
     return vary;
 }
 
