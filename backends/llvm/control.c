@@ -384,9 +384,7 @@ is_common(Emit *e, const Node *n, uint32_t k)
     return true;
 }
 
-typedef void InstanceFn(Emit *e, const Node *n, Value *ret);
-
-static void
+void
 emit_each(Emit *e, const Node *n, Value *ret, InstanceFn *fn)
 {
     unsigned all = e->frame->n;

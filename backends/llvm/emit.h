@@ -57,17 +57,24 @@ typedef struct Value {
     const Node *constant; /* arrays: the node with its elements */
 } Value;
 
+/* An axis of a loop, a few turns of which go through inner loops together. */
+typedef struct Jam {
+    uint32_t axis;         /* its parameter; 0: there is none */
+    unsigned width, turns; /* of a group that is not the last, and of this one */
+    unsigned apart;        /* instances from one turn to the next */
+    int64_t extent;
+    Index group; /* its number */
+} Jam;
+
+enum { MAX_JAMS = 2 };
+
 struct Frame {
     Frame *parent;
     RegionId region;
     unsigned n;         /* instances */
     const unsigned *up; /* instance of the parent, one an instance */
-    /* The innermost axis of a loop that is unrolled by n within this frame: its parameter, and
-     * the number of the group of n.  `jam` is 0 otherwise. */
-    uint32_t jam;
-    Index group;
-    uint32_t width; /* of a group that is not the last */
-    bool packs;     /* instances make packs, in regions inside too */
+    Jam jam[MAX_JAMS];
+    bool packs; /* instances make packs, in regions inside too */
 };
 
 typedef struct MemoKey {
@@ -278,8 +285,7 @@ void emit_chain_index(Emit *e, uint32_t id);
 typedef struct LoopPlan {
     unsigned axis;   /* that is unrolled; the ones after it are whole in a group */
     unsigned factor; /* turns of that axis in a group */
-    unsigned tail;   /* turns of the last group, if smaller, else 0 */
-    unsigned inner;  /* iterations of the axes after it */
+    unsigned rows;   /* turns of the axis before it in a group */
     bool whole;      /* no LLVM loop: every group is emitted */
     bool jam;        /* groups share inner loops */
     bool pack;       /* their instances make packs */
@@ -304,6 +310,9 @@ void frame_close(Emit *e, Frame *frame);
 void emit_if(Emit *e, uint32_t id);
 void emit_for(Emit *e, uint32_t id);
 void emit_while(Emit *e, uint32_t id);
+typedef void InstanceFn(Emit *e, const Node *n, Value *ret);
+/* One instance of n after the other. */
+void emit_each(Emit *e, const Node *n, Value *ret, InstanceFn *fn);
 typedef struct Turns {
     LLVMBasicBlockRef before, head, body, done;
     LLVMValueRef i; /* i64 */
@@ -354,9 +363,10 @@ bool panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *r
 void emit_panels(Emit *e);
 
 /* ---- prefetch.c */
-/* For a group of turns just emitted in the current frame: asks for the rows of large inputs
- * that the same turns will read when the loop runs again, `ahead` rows further on. */
-void prefetch_streamed(Emit *e, RegionId body, unsigned turns, int64_t ahead);
+/* For a group just emitted in `frame`: asks for the rows of large inputs that the same turns of
+ * its jams will read when the loop runs again, as many rows further on as the loop has turns.
+ */
+void prefetch_streamed(Emit *e, const Frame *frame);
 
 /* ---- uniform.c */
 typedef struct Analysis {

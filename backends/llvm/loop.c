@@ -2,9 +2,10 @@
  *
  * loop.c -- `loop`: independent iterations, in groups
  *
- * A group is a few turns of one axis with everything inside that axis.  Folds have 16 partial
- * results, by the linear index modulo 16.  Where a loop has one axis, an outer loop goes over
- * groups of partial results, so that they stay in registers; elsewhere they are in memory.
+ * A group is a few turns of one axis with everything inside that axis, or a tile of the last
+ * two axes of a product.  Folds have 16 partial results, by the linear index modulo 16.  Where
+ * a loop has one axis, an outer loop goes over groups of partial results, so that they stay in
+ * registers; elsewhere they are in memory.
  */
 #include <assert.h>
 
@@ -19,9 +20,9 @@ typedef struct Loop {
     const int64_t *extent, *kind;
     LoopPlan plan;
     uint64_t total;
-    Value *ret;         /* [instance][result] */
-    Value *memory;      /* [instance][result]: partial results in memory */
-    LLVMValueRef *part; /* [instance][result][PARTIALS]: in registers, NULL before the first */
+    Value *ret;         /* by result */
+    Value *memory;      /* by result: partial results in memory */
+    LLVMValueRef *part; /* [result][PARTIALS]: in registers, NULL before the first */
     bool in_registers;
 } Loop;
 
@@ -104,34 +105,43 @@ constant_lanes(Emit *e, DType d, Scalar s, bool chain)
 
 /* ---- one group */
 
-/* Where the turns of a group stand: indices of the outer axes, then the first turn. */
+/* A box of turns, by axis. */
 typedef struct Group {
-    Index outer[MAX_RANK];
-    Index base;   /* of the unrolled axis */
-    Index number; /* of the group */
-    unsigned turns;
+    Index first[MAX_RANK];
+    Index number[MAX_RANK]; /* of the group among those along the axis */
+    unsigned turns[MAX_RANK];
 } Group;
 
-/* Instance r of the group's n: its index on each axis. */
+/* The instances of a group from one turn of `axis` to the next. */
+static unsigned
+instances_below(const Loop *l, const Group *g, unsigned axis)
+{
+    unsigned n = 1;
+
+    for (unsigned a = axis + 1; a < l->rank; a++)
+        n *= g->turns[a];
+    return n;
+}
+
+/* The index of instance r on an axis. */
+static Index
+index_on(Emit *e, const Loop *l, const Group *g, unsigned r, unsigned axis)
+{
+    unsigned turn = r / instances_below(l, g, axis) % g->turns[axis];
+
+    return index_add(e, g->first[axis], index_constant(turn));
+}
+
+/* The indices of the group's instances, on each axis. */
 static void
-bind_indices(Emit *e, const Loop *l, const Group *g, unsigned n)
+bind_indices(Emit *e, const Loop *l, const Group *g)
 {
     const Region *body = &e->f->region[l->body];
 
     for (unsigned axis = 0; axis < l->rank; axis++) {
         Value *p = value_room(e, body->param[axis].id, 1);
-        uint64_t below = 1;
-        for (unsigned a = axis + 1; a < l->rank; a++)
-            below *= (uint64_t)l->extent[a];
-        for (unsigned i = 0; i < e->frame->n; i++) {
-            unsigned r = i % n;
-            Index x = axis < l->plan.axis ? g->outer[axis] : g->base;
-            if (axis == l->plan.axis)
-                x = index_add(e, x, index_constant(r / l->plan.inner));
-            else if (axis > l->plan.axis)
-                x = index_constant((int64_t)(r / below % (uint64_t)l->extent[axis]));
-            p[i] = index_value(x);
-        }
+        for (unsigned i = 0; i < e->frame->n; i++)
+            p[i] = index_value(index_on(e, l, g, i, axis));
     }
 }
 
@@ -141,10 +151,9 @@ linear_index(Emit *e, const Loop *l, const Group *g, unsigned r)
 {
     Index x = index_constant(0);
 
-    for (unsigned axis = 0; axis <= l->plan.axis; axis++)
-        x = index_add(e, index_scale(e, x, l->extent[axis]),
-                      axis < l->plan.axis ? g->outer[axis] : g->base);
-    return index_add(e, index_scale(e, x, l->plan.inner), index_constant(r));
+    for (unsigned axis = 0; axis < l->rank; axis++)
+        x = index_add(e, index_scale(e, x, l->extent[axis]), index_on(e, l, g, r, axis));
+    return x;
 }
 
 static void
@@ -215,111 +224,117 @@ fold_memory(Emit *e, Value *memory, FoldKind kind, Type type, Index linear, cons
 }
 
 static void
-fold_register(Emit *e, Loop *l, unsigned at, FoldKind kind, Type type, Index linear,
+fold_register(Emit *e, Loop *l, uint32_t k, FoldKind kind, Type type, Index linear,
               const Value *x)
 {
     int64_t residue = 0;
     bool known = index_residue(linear, PARTIALS, &residue);
-    bool chain = l->ret[at].chain;
+    bool chain = l->ret[k].chain;
     LLVMValueRef v = chain ? vector_of(e, x) : scalar_of(e, x);
-    LLVMValueRef *part = &l->part[at * PARTIALS + (known ? residue : linear.offset % PARTIALS)];
+    LLVMValueRef *part = &l->part[k * PARTIALS + (known ? residue : linear.offset % PARTIALS)];
 
     *part = *part ? combine_folds(e, kind, (DType)type.dtype, *part, v) : v;
 }
 
 static void
-take_results(Emit *e, Loop *l, const Group *g, unsigned n)
+take_results(Emit *e, Loop *l, const Group *g)
 {
     const Region *body = &e->f->region[l->body];
-    uint32_t n_results = l->n->n_results;
 
     for (unsigned i = 0; i < e->frame->n; i++) {
-        Index linear = linear_index(e, l, g, i % n);
-        for (uint32_t k = 0; k < n_results; k++) {
+        Index linear = linear_index(e, l, g, i);
+        for (uint32_t k = 0; k < l->n->n_results; k++) {
             const Value *x = value_at(e, body->yield[k], i);
             Type type = ir_type(e->f, body->yield[k]);
-            unsigned at = i / n * n_results + k;
             if (!is_fold(l, k))
-                store_result(e, &l->ret[at], type, linear, x);
+                store_result(e, &l->ret[k], type, linear, x);
             else if (l->in_registers && !type.rank)
-                fold_register(e, l, at, (FoldKind)l->kind[k], type, linear, x);
+                fold_register(e, l, k, (FoldKind)l->kind[k], type, linear, x);
             else
-                fold_memory(e, &l->memory[at], (FoldKind)l->kind[k], type, linear, x);
+                fold_memory(e, &l->memory[k], (FoldKind)l->kind[k], type, linear, x);
         }
     }
+}
+
+/* How many turns of an axis go together. */
+static unsigned
+step_of(const Loop *l, unsigned axis)
+{
+    if (axis > l->plan.axis)
+        return (unsigned)l->extent[axis];
+    return axis == l->plan.axis ? l->plan.factor : axis + 1 == l->plan.axis ? l->plan.rows : 1;
+}
+
+/* What panels and the prefetch of rows want to know of the axes that share inner loops. */
+static void
+set_jams(Emit *e, const Loop *l, const Group *g, Frame *frame)
+{
+    unsigned axis = l->plan.axis, n = 0;
+
+    if (!l->plan.jam || axis != l->rank - 1)
+        return;
+    for (unsigned a = axis ? axis - 1 : 0; a <= axis; a++)
+        if (step_of(l, a) > 1)
+            frame->jam[n++] = (Jam){.axis = e->f->region[l->body].param[a].id,
+                                    .width = step_of(l, a),
+                                    .turns = g->turns[a],
+                                    .apart = instances_below(l, g, a),
+                                    .extent = l->extent[a],
+                                    .group = g->number[a]};
 }
 
 static void
 emit_group(Emit *e, Loop *l, const Group *g)
 {
-    unsigned n = g->turns * l->plan.inner, all = e->frame->n * n;
-    unsigned *up = arena_array(e->arena, unsigned, all);
+    unsigned n = g->turns[0] * instances_below(l, g, 0);
+    unsigned *up = arena_array(e->arena, unsigned, n);
     uint64_t mark = e->scratch_used;
 
-    for (unsigned i = 0; i < all; i++)
-        up[i] = i / n;
-    Frame *frame = frame_open(e, l->body, all, up);
-    if (l->plan.jam && l->plan.axis == l->rank - 1 && frame->parent->n == 1) {
-        frame->jam = e->f->region[l->body].param[l->plan.axis].id;
-        frame->group = g->number;
-        frame->width = l->plan.factor;
-        frame->packs = l->plan.pack;
-    }
-    bind_indices(e, l, g, n);
+    Frame *frame = frame_open(e, l->body, n, up);
+    set_jams(e, l, g, frame);
+    frame->packs = l->plan.pack;
+    bind_indices(e, l, g);
     emit_region(e, l->body);
-    if (frame->jam && !e->preparing)
-        prefetch_streamed(e, l->body, n, l->extent[l->plan.axis]);
-    take_results(e, l, g, n);
+    if (!e->preparing)
+        prefetch_streamed(e, frame);
+    take_results(e, l, g);
     frame_close(e, frame);
     e->scratch_used = mark;
 }
 
 /* ---- nests */
 
-static void
-emit_axis(Emit *e, Loop *l, Group *g)
-{
-    int64_t extent = l->extent[l->plan.axis], step = l->plan.factor;
-    int64_t groups = extent / step;
+static void emit_nest(Emit *e, Loop *l, Group *g, unsigned axis);
 
-    g->turns = l->plan.factor;
-    if (l->plan.whole || groups == 1) {
-        for (int64_t q = 0; q < groups; q++) {
-            g->base = index_constant(q * step);
-            g->number = index_constant(q);
-            emit_group(e, l, g);
-        }
-    } else {
-        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, groups), 1, true);
-        g->number = (Index){t.i, 1, 0, 0, groups - 1};
-        g->base = index_scale(e, g->number, step);
-        emit_group(e, l, g);
-        turns_close(e, &t);
-    }
-    if (l->plan.tail) {
-        g->turns = l->plan.tail;
-        g->base = index_constant(groups * step);
-        g->number = index_constant(groups);
-        emit_group(e, l, g);
-    }
+static void
+emit_turns(Emit *e, Loop *l, Group *g, unsigned axis, Index number, unsigned turns)
+{
+    g->number[axis] = number;
+    g->first[axis] = index_scale(e, number, step_of(l, axis));
+    g->turns[axis] = turns;
+    emit_nest(e, l, g, axis + 1);
 }
 
+/* Groups along `axis` and the axes after it. */
 static void
 emit_nest(Emit *e, Loop *l, Group *g, unsigned axis)
 {
-    if (axis == l->plan.axis) {
-        emit_axis(e, l, g);
-    } else if (l->plan.whole) {
-        for (int64_t i = 0; i < l->extent[axis]; i++) {
-            g->outer[axis] = index_constant(i);
-            emit_nest(e, l, g, axis + 1);
-        }
+    if (axis == l->rank) {
+        emit_group(e, l, g);
+        return;
+    }
+    unsigned step = step_of(l, axis), tail = (unsigned)(l->extent[axis] % step);
+    int64_t groups = l->extent[axis] / step;
+    if (l->plan.whole || groups == 1) {
+        for (int64_t q = 0; q < groups; q++)
+            emit_turns(e, l, g, axis, index_constant(q), step);
     } else {
-        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, l->extent[axis]), 1, true);
-        g->outer[axis] = (Index){t.i, 1, 0, 0, l->extent[axis] - 1};
-        emit_nest(e, l, g, axis + 1);
+        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, groups), 1, true);
+        emit_turns(e, l, g, axis, (Index){t.i, 1, 0, 0, groups - 1}, step);
         turns_close(e, &t);
     }
+    if (tail)
+        emit_turns(e, l, g, axis, index_constant(groups), tail);
 }
 
 /* ---- folds */
@@ -359,15 +374,14 @@ fill_array(Emit *e, const Value *to, Type type, Scalar s)
 static void
 open_memory(Emit *e, Loop *l)
 {
-    l->memory = arena_array(e->arena, Value, (size_t)e->frame->n * l->n->n_results);
-    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
-        uint32_t k = at % l->n->n_results;
+    l->memory = arena_array(e->arena, Value, l->n->n_results);
+    for (uint32_t k = 0; k < l->n->n_results; k++) {
         Type value = l->n->result[k];
         if (!is_fold(l, k) || (l->in_registers && !value.rank))
             continue;
         Type type = partials_type(value);
-        l->memory[at] = array_new(e, type, l->ret[at].chain);
-        fill_array(e, &l->memory[at], type,
+        l->memory[k] = array_new(e, type, l->ret[k].chain);
+        fill_array(e, &l->memory[k], type,
                    neutral_of_fold((FoldKind)l->kind[k], (DType)value.dtype));
     }
 }
@@ -444,9 +458,8 @@ tree_element(Emit *e, Index element, void *user)
 }
 
 static void
-close_fold(Emit *e, Loop *l, unsigned at)
+close_fold(Emit *e, Loop *l, uint32_t k)
 {
-    uint32_t k = at % l->n->n_results;
     Type type = l->n->result[k];
     FoldKind kind = (FoldKind)l->kind[k];
     DType d = (DType)type.dtype;
@@ -454,15 +467,15 @@ close_fold(Emit *e, Loop *l, unsigned at)
 
     if (type.rank) {
         int64_t stride = (int64_t)type_size(type);
-        TreeArray t = {&l->ret[at], &l->memory[at], kind, d, stride, l->total};
+        TreeArray t = {&l->ret[k], &l->memory[k], kind, d, stride, l->total};
         each_element(e, (uint64_t)stride, tree_element, &t);
         return;
     }
     if (l->in_registers)
-        part = &l->part[at * PARTIALS];
+        part = &l->part[k * PARTIALS];
     else
-        load_partials(e, &l->memory[at], d, index_constant(0), 1, p);
-    l->ret[at].v = tree(e, kind, d, part, l->total);
+        load_partials(e, &l->memory[k], d, index_constant(0), 1, p);
+    l->ret[k].v = tree(e, kind, d, part, l->total);
 }
 
 /* ---- folds over one axis: partial results in registers */
@@ -470,20 +483,17 @@ close_fold(Emit *e, Loop *l, unsigned at)
 static void
 open_registers(Emit *e, Loop *l)
 {
-    l->part =
-        arena_array(e->arena, LLVMValueRef, (size_t)e->frame->n * l->n->n_results * PARTIALS);
+    l->part = arena_array(e->arena, LLVMValueRef, l->n->n_results * PARTIALS);
 }
 
 typedef struct Strip {
     LLVMValueRef *phi;
-    Value *saved; /* [instance][result]: all partial results of the strips before */
+    Value *saved; /* by result: all partial results of the strips before */
 } Strip;
 
 static bool
-folds_scalar(const Loop *l, unsigned at)
+folds_scalar(const Loop *l, uint32_t k)
 {
-    uint32_t k = at % l->n->n_results;
-
     return is_fold(l, k) && !l->n->result[k].rank;
 }
 
@@ -493,15 +503,14 @@ start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
 
     LLVMPositionBuilderBefore(e->b, t->i);
-    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
-        uint32_t k = at % l->n->n_results;
+    for (uint32_t k = 0; k < l->n->n_results; k++) {
         DType d = (DType)l->n->result[k].dtype;
-        for (unsigned r = 0; folds_scalar(l, at) && r < width; r++) {
-            LLVMValueRef first = constant_lanes(e, d, neutral_of_fold((FoldKind)l->kind[k], d),
-                                                l->ret[at].chain);
+        for (unsigned r = 0; folds_scalar(l, k) && r < width; r++) {
+            LLVMValueRef first =
+                constant_lanes(e, d, neutral_of_fold((FoldKind)l->kind[k], d), l->ret[k].chain);
             LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
             LLVMAddIncoming(phi, &first, (LLVMBasicBlockRef[]){t->before}, 1);
-            s->phi[at * PARTIALS + r] = l->part[at * PARTIALS + r] = phi;
+            s->phi[k * PARTIALS + r] = l->part[k * PARTIALS + r] = phi;
         }
     }
     LLVMPositionBuilderAtEnd(e->b, here);
@@ -510,13 +519,13 @@ start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
 static void
 end_strip(Emit *e, Loop *l, Strip *s, LLVMBasicBlockRef end, unsigned width, Index first)
 {
-    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
-        DType d = (DType)l->n->result[at % l->n->n_results].dtype;
-        for (unsigned r = 0; folds_scalar(l, at) && r < width; r++) {
-            LLVMValueRef *part = &l->part[at * PARTIALS + r];
-            LLVMAddIncoming(s->phi[at * PARTIALS + r], part, &end, 1);
-            Value x = {.v = *part, .chain = l->ret[at].chain};
-            store_element(e, &s->saved[at], d, index_add(e, first, index_constant(r)), &x);
+    for (uint32_t k = 0; k < l->n->n_results; k++) {
+        DType d = (DType)l->n->result[k].dtype;
+        for (unsigned r = 0; folds_scalar(l, k) && r < width; r++) {
+            LLVMValueRef *part = &l->part[k * PARTIALS + r];
+            LLVMAddIncoming(s->phi[k * PARTIALS + r], part, &end, 1);
+            Value x = {.v = *part, .chain = l->ret[k].chain};
+            store_element(e, &s->saved[k], d, index_add(e, first, index_constant(r)), &x);
         }
     }
 }
@@ -528,10 +537,10 @@ emit_strip(Emit *e, Loop *l, Strip *s, Index first, unsigned width)
     int64_t rounds = (int64_t)(l->total / PARTIALS);
     Turns t = turns_open(e, int64_of(e, 0), int64_of(e, rounds), 1, true);
     Index q = {t.i, 1, 0, 0, rounds - 1};
-    Group g = {.turns = width, .number = q};
+    Group g = {.turns = {width}, .number = {q}};
 
     start_strip(e, l, s, &t, width);
-    g.base = index_add(e, index_scale(e, q, PARTIALS), first);
+    g.first[0] = index_add(e, index_scale(e, q, PARTIALS), first);
     emit_group(e, l, &g);
     LLVMBasicBlockRef end = turns_close(e, &t);
     end_strip(e, l, s, end, width, first);
@@ -543,13 +552,13 @@ emit_rest(Emit *e, Loop *l, const Strip *s, unsigned width)
 {
     int64_t done = (int64_t)(l->total - l->total % PARTIALS);
 
-    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++)
-        if (folds_scalar(l, at))
-            load_partials(e, &s->saved[at], (DType)l->n->result[at % l->n->n_results].dtype,
-                          index_constant(0), 1, &l->part[at * PARTIALS]);
+    for (uint32_t k = 0; k < l->n->n_results; k++)
+        if (folds_scalar(l, k))
+            load_partials(e, &s->saved[k], (DType)l->n->result[k].dtype, index_constant(0), 1,
+                          &l->part[k * PARTIALS]);
     for (int64_t i = done; i < (int64_t)l->total; i += width) {
-        Group g = {.base = index_constant(i), .number = index_constant(i / width)};
-        g.turns = (int64_t)l->total - i < width ? (unsigned)((int64_t)l->total - i) : width;
+        Group g = {.first = {index_constant(i)}, .number = {index_constant(i / width)}};
+        g.turns[0] = (int64_t)l->total - i < width ? (unsigned)((int64_t)l->total - i) : width;
         emit_group(e, l, &g);
     }
 }
@@ -558,14 +567,12 @@ static void
 emit_strips(Emit *e, Loop *l)
 {
     unsigned width = l->plan.factor;
-    size_t all = (size_t)e->frame->n * l->n->n_results;
-    Strip s = {arena_array(e->arena, LLVMValueRef, all * PARTIALS),
-               arena_array(e->arena, Value, all)};
+    Strip s = {arena_array(e->arena, LLVMValueRef, l->n->n_results * PARTIALS),
+               arena_array(e->arena, Value, l->n->n_results)};
 
-    for (unsigned at = 0; at < all; at++)
-        if (folds_scalar(l, at))
-            s.saved[at] = array_new(e, partials_type(l->n->result[at % l->n->n_results]),
-                                    l->ret[at].chain);
+    for (uint32_t k = 0; k < l->n->n_results; k++)
+        if (folds_scalar(l, k))
+            s.saved[k] = array_new(e, partials_type(l->n->result[k]), l->ret[k].chain);
     if (width == PARTIALS) {
         emit_strip(e, l, &s, index_constant(0), width);
     } else {
@@ -611,46 +618,41 @@ loop_array(Emit *e, uint32_t id, uint32_t k, bool chain)
 static void
 open_results(Emit *e, Loop *l)
 {
-    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
-        uint32_t k = at % l->n->n_results;
+    for (uint32_t k = 0; k < l->n->n_results; k++) {
         bool chain = yield_chain(e, l, k);
         if (l->n->result[k].rank)
-            l->ret[at] = loop_array(e, (uint32_t)(l->n - e->f->node), k, chain);
-        l->ret[at].chain = chain;
+            l->ret[k] = loop_array(e, (uint32_t)(l->n - e->f->node), k, chain);
+        l->ret[k].chain = chain;
     }
 }
 
 static void
 empty_results(Emit *e, Loop *l)
 {
-    for (unsigned at = 0; at < e->frame->n * l->n->n_results; at++) {
-        uint32_t k = at % l->n->n_results;
+    for (uint32_t k = 0; k < l->n->n_results; k++) {
         Type type = l->n->result[k];
         Scalar s = empty_fold((FoldKind)l->kind[k], (DType)type.dtype);
         if (!is_fold(l, k))
             continue;
         if (type.rank)
-            fill_array(e, &l->ret[at], type, s);
+            fill_array(e, &l->ret[k], type, s);
         else
-            l->ret[at].v = constant_lanes(e, (DType)type.dtype, s, l->ret[at].chain);
+            l->ret[k].v = constant_lanes(e, (DType)type.dtype, s, l->ret[k].chain);
     }
 }
 
-void
-emit_loop(Emit *e, uint32_t id)
+/* A frame of several instances has loops one by one. */
+static void
+emit_one_loop(Emit *e, const Node *n, Value *ret)
 {
-    const Node *n = &e->f->node[id];
-    if (e->spread && e->spread[id]) {
-        emit_spread(e, id);
-        return;
-    }
     Loop l = {.n = n, .body = n->own[0], .rank = (unsigned)n->attr.ints[0], .total = 1};
 
+    assert(e->frame->n == 1);
     l.extent = n->attr.ints + 1;
     l.kind = l.extent + l.rank;
     for (unsigned i = 0; i < l.rank; i++)
         l.total *= (uint64_t)l.extent[i];
-    l.ret = value_room(e, id, n->n_results);
+    l.ret = ret;
     open_results(e, &l);
     if (l.total == 0) {
         empty_results(e, &l);
@@ -667,9 +669,22 @@ emit_loop(Emit *e, uint32_t id)
     if (strips)
         emit_strips(e, &l);
     else
-        emit_nest(e, &l, &(Group){.turns = 0}, 0);
-    for (unsigned at = 0; at < e->frame->n * n->n_results; at++)
-        if (is_fold(&l, at % n->n_results))
-            close_fold(e, &l, at);
+        emit_nest(e, &l, &(Group){.turns = {0}}, 0);
+    for (uint32_t k = 0; k < n->n_results; k++)
+        if (is_fold(&l, k))
+            close_fold(e, &l, k);
     e->scratch_used = mark;
+}
+
+void
+emit_loop(Emit *e, uint32_t id)
+{
+    const Node *n = &e->f->node[id];
+
+    if (e->spread && e->spread[id])
+        emit_spread(e, id);
+    else if (e->frame->n == 1)
+        emit_one_loop(e, n, value_room(e, id, n->n_results));
+    else
+        emit_each(e, n, value_room(e, id, n->n_results), emit_one_loop);
 }

@@ -58,15 +58,21 @@ inside(const Value *x, uint32_t extent)
     return x->known && x->index.low >= 0 && x->index.high < extent;
 }
 
-/* The frame whose unrolled axis is parameter `id`, and the turn of instance i there. */
-static const Frame *
-jam_frame(const Emit *e, uint32_t id, unsigned *i)
+/* The jam of the axis whose parameter is `id`, in a loop around the frame's, and which of its
+ * turns instance i belongs to. */
+static const Jam *
+outer_jam(const Emit *e, uint32_t id, unsigned i, unsigned *ret_turn)
 {
-    const Frame *f = e->frame;
-
-    for (; f && f->jam != id; f = f->parent)
-        *i = f->up ? f->up[*i] : 0;
-    return f;
+    for (const Frame *f = e->frame; f->parent; f = f->parent) {
+        i = f->up[i];
+        for (unsigned k = 0; k < MAX_JAMS; k++) {
+            const Jam *jam = &f->parent->jam[k];
+            *ret_turn = jam->axis ? i / jam->apart % jam->turns : 0;
+            if (jam->axis == id)
+                return jam;
+        }
+    }
+    return NULL;
 }
 
 bool
@@ -78,10 +84,10 @@ panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret)
         !is_worth_packing(type))
         return false;
     for (uint32_t k = 0; k < 2; k++) {
-        unsigned turn = i;
-        const Frame *f = jam_frame(e, n->arg[1 + k].id, &turn);
+        unsigned turn;
+        const Jam *jam = outer_jam(e, n->arg[1 + k].id, i, &turn);
         const Value *other = value_at(e, n->arg[2 - k], i);
-        if (!f || f == e->frame || !inside(other, type.dim[1 - k]) ||
+        if (!jam || !inside(other, type.dim[1 - k]) ||
             !inside(value_at(e, n->arg[1 + k], i), type.dim[k]))
             continue;
         const Panel *p = find_panel(e, (Panel){.from = array->place,
@@ -89,8 +95,8 @@ panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret)
                                                .rows = type.dim[0],
                                                .columns = type.dim[1],
                                                .by_column = k == 1,
-                                               .width = f->width});
-        Index at = index_add(e, index_scale(e, f->group, type.dim[1 - k]), other->index);
+                                               .width = jam->width});
+        Index at = index_add(e, index_scale(e, jam->group, type.dim[1 - k]), other->index);
         at = index_add(e, index_scale(e, at, p->width), index_constant(turn));
         Value panel = {.v = place_pointer(e, (Place){PLACE_uniform, p->at, NULL}),
                        .row = 1,

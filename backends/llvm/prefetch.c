@@ -14,23 +14,24 @@ enum {
 };
 
 /* Is `at` an element of a large input whose first index, one of the loop's body, moves on with
- * an outer loop as well? */
+ * the jam's axis and an outer loop? */
 static bool
-is_streamed(Emit *e, const Node *at, RegionId body)
+is_streamed(Emit *e, const Node *at, RegionId body, const Jam *jam)
 {
     if (at->op != OP_at || at->n_args < 2 || e->f->node[at->arg[0].id].region != 0)
         return false;
     const Node *first = &e->f->node[at->arg[1].id];
     Type t = ir_type(e->f, at->arg[0]);
     const Value *array = e->value[at->arg[0].id];
-    return first->region == body && first->op == OP_add && array &&
+    return first->region == body && first->op == OP_add &&
+           (first->arg[0].id == jam->axis || first->arg[1].id == jam->axis) && array &&
            array->place.kind == PLACE_input &&
            type_size(t) * dtype_size((DType)t.dtype) > CACHED_BYTES;
 }
 
-/* The rows that the `turns` instances of the current frame read, `ahead` rows further on. */
+/* The rows that the turns of a jam of the current frame read, as far ahead as its axis goes. */
 static void
-prefetch_rows(Emit *e, const Node *at, unsigned turns, int64_t ahead)
+prefetch_rows(Emit *e, const Node *at, const Jam *jam)
 {
     const Value *array = &e->value[at->arg[0].id][0], *row = value_at(e, at->arg[1], 0);
     Type t = ir_type(e->f, at->arg[0]);
@@ -38,9 +39,10 @@ prefetch_rows(Emit *e, const Node *at, unsigned turns, int64_t ahead)
 
     if (!row->known)
         return;
-    Index first = index_scale(e, index_add(e, row->index, index_constant(ahead)), width);
-    LLVMValueRef start = element_address(e, array, (DType)t.dtype, first);
-    for (int64_t byte = 0; byte < turns * width * size; byte += LINE) {
+    Index ahead = index_add(e, row->index, index_constant(jam->extent));
+    LLVMValueRef start =
+        element_address(e, array, (DType)t.dtype, index_scale(e, ahead, width));
+    for (int64_t byte = 0; byte < jam->turns * width * size; byte += LINE) {
         LLVMValueRef arg[4] = {byte_offset(e, start, int64_of(e, byte)), int32_of(e, 0),
                                int32_of(e, SECOND_LEVEL), int32_of(e, 1)};
         intrinsic(e, "llvm.prefetch", e->ptr, 4, arg);
@@ -48,21 +50,22 @@ prefetch_rows(Emit *e, const Node *at, unsigned turns, int64_t ahead)
 }
 
 static void
-prefetch_region(Emit *e, RegionId body, RegionId inside, unsigned turns, int64_t ahead)
+prefetch_region(Emit *e, RegionId body, RegionId inside, const Jam *jam)
 {
     const Region *r = &e->f->region[inside];
 
     for (size_t k = 0; k < r->n_nodes; k++) {
         const Node *n = &e->f->node[r->node[k]];
-        if (is_streamed(e, n, body))
-            prefetch_rows(e, n, turns, ahead);
+        if (is_streamed(e, n, body, jam))
+            prefetch_rows(e, n, jam);
         for (uint32_t i = 0; i < n->n_regions; i++)
-            prefetch_region(e, body, n->own[i], turns, ahead);
+            prefetch_region(e, body, n->own[i], jam);
     }
 }
 
 void
-prefetch_streamed(Emit *e, RegionId body, unsigned turns, int64_t ahead)
+prefetch_streamed(Emit *e, const Frame *frame)
 {
-    prefetch_region(e, body, body, turns, ahead);
+    for (unsigned i = 0; i < MAX_JAMS && frame->jam[i].axis; i++)
+        prefetch_region(e, frame->region, frame->region, &frame->jam[i]);
 }

@@ -24,21 +24,39 @@ enum {
 typedef struct Content {
     uint32_t cost;
     bool word, inner_loop, inner_for, inner_while;
+    bool deep_loop;         /* an inner loop that is not a plain fold of scalars */
     unsigned carried_bytes; /* of the widest scalar that an inner `for` carries */
     uint32_t for_cost;      /* of the largest inner `for` */
 } Content;
 
-static uint32_t
-turns_of(const Node *n)
+static uint64_t
+all_turns(const Node *loop)
 {
     uint64_t total = 1;
 
-    for (int64_t i = 0; i < n->attr.ints[0]; i++)
-        total *= (uint64_t)n->attr.ints[1 + i];
+    for (int64_t i = 0; i < loop->attr.ints[0]; i++)
+        total *= (uint64_t)loop->attr.ints[1 + i];
+    return total;
+}
+
+static uint32_t
+turns_of(const Node *loop)
+{
+    uint64_t total = all_turns(loop);
+
     return total > 8 ? 8 : (uint32_t)total;
 }
 
 static void look(const Emit *e, RegionId r, Content *c);
+
+static bool
+gives_arrays(const Node *n)
+{
+    for (uint32_t k = 0; k < n->n_results; k++)
+        if (n->result[k].rank)
+            return true;
+    return false;
+}
 
 static void
 look_inside(const Emit *e, const Node *n, Content *c)
@@ -51,6 +69,7 @@ look_inside(const Emit *e, const Node *n, Content *c)
     c->inner_while |= in.inner_while || n->op == OP_while;
     c->inner_loop |= in.inner_loop || n->op == OP_loop;
     c->inner_for |= in.inner_for || n->op == OP_for;
+    c->deep_loop |= in.inner_loop || (n->op == OP_loop && (in.inner_for || gives_arrays(n)));
     c->cost += in.cost * (n->op == OP_loop ? turns_of(n) : 1);
     if (n->op == OP_for && in.cost > c->for_cost)
         c->for_cost = in.cost;
@@ -86,13 +105,21 @@ region_cost(const Emit *e, RegionId r)
     return c.cost;
 }
 
+/* Registers that an accumulator takes. */
+static unsigned
+vectors_of(const Emit *e, const Content *c)
+{
+    unsigned bytes = c->carried_bytes ? c->carried_bytes : 4;
+
+    return (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
+}
+
 /* Accumulators that fit beside the operands: eight hide the latency of fma, up to twelve are
  * taken where that leaves none over; where a value takes two of 16 registers, six. */
 static unsigned
 jam_width(const Emit *e, const Content *c, uint32_t extent)
 {
-    unsigned bytes = c->carried_bytes ? c->carried_bytes : 4;
-    unsigned vectors = (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
+    unsigned vectors = vectors_of(e, c);
     unsigned width = e->registers == 32 ? (vectors > 2 ? 4 : 8) : vectors > 1 ? 6 : 8;
 
     if (vectors > 2 && e->registers == 16)
@@ -106,6 +133,19 @@ jam_width(const Emit *e, const Content *c, uint32_t extent)
             return w;
     unsigned groups = (extent + width - 1) / width, even = (extent + groups - 1) / groups;
     return extent % even == 0 ? even : width;
+}
+
+/* Turns of another axis, of `extent`, that go with each of `width` jammed ones: accumulators in
+ * three quarters of the registers, and the last group as large as the others where one less
+ * makes it so. */
+static unsigned
+tile_width(const Emit *e, const Content *c, unsigned width, int64_t extent)
+{
+    unsigned most = (e->registers == 32 ? 24 : 12) / (width * vectors_of(e, c));
+
+    if (most > 2 && extent % most && extent % (most - 1) == 0)
+        most--;
+    return most > extent ? (unsigned)extent : most ? most : 1;
 }
 
 static unsigned
@@ -162,14 +202,109 @@ has_product(const Emit *e, const Node *loop)
     return false;
 }
 
-/* Does some loop of many turns hold a product? */
+/* ---- tiles */
+
+enum { BY_COLUMN = 1, BY_ROW = 2 };
+
+/* On which of the last two axes of a loop an index depends. */
+static unsigned
+axes_of(const Emit *e, const Node *loop, Ref index)
+{
+    const Region *body = &e->f->region[loop->own[0]];
+    const Node *n = ir_node(e->f, index);
+    unsigned axes = 0;
+
+    if (ref_eq(index, body->param[body->n_params - 1]))
+        return BY_COLUMN;
+    if (ref_eq(index, body->param[body->n_params - 2]))
+        return BY_ROW;
+    if (n->region == 0 || !op_is_pointwise((Op)n->op))
+        return 0;
+    for (uint32_t k = 0; k < n->n_args; k++)
+        axes |= axes_of(e, loop, n->arg[k]);
+    return axes;
+}
+
+/* The axes on which the uniform arrays of a product depend, if chain values depend on the other
+ * one alone: a turn of either axis shares what it reads with all turns of the other.  Else 0.
+ */
+static unsigned
+uniform_axis(const Emit *e, const Node *loop, const Node *product)
+{
+    const Region *body = &e->f->region[product->own[0]];
+    unsigned uniform = 0, chain = 0;
+
+    for (size_t i = 0; i < body->n_nodes; i++) {
+        const Node *at = &e->f->node[body->node[i]];
+        if (at->op != OP_at)
+            continue;
+        unsigned *axes = e->variance[at->arg[0].id] == VARY_chain ? &chain : &uniform;
+        for (uint32_t k = 1; k < at->n_args; k++)
+            *axes |= axes_of(e, loop, at->arg[k]);
+    }
+    return (uniform ^ chain) == (BY_ROW | BY_COLUMN) && uniform && chain ? uniform : 0;
+}
+
+/* The same of the first product in a loop that may be emitted in tiles: one without folds,
+ * whose partial results would be added to in another order. */
+static unsigned
+tiled_axis(const Emit *e, const Node *loop)
+{
+    const Region *body = &e->f->region[loop->own[0]];
+
+    if (loop->attr.ints[0] < 2 || has_fold(loop))
+        return 0;
+    for (size_t i = 0; i < body->n_nodes; i++) {
+        const Node *n = &e->f->node[body->node[i]];
+        unsigned axis = n->op == OP_for ? uniform_axis(e, loop, n) : 0;
+        if (axis)
+            return axis;
+    }
+    return 0;
+}
+
+/* Most turns along the uniform arrays: the chain values come from further away. */
+static void
+plan_tile(const Emit *e, const Content *c, unsigned uniform, const int64_t last[2], LoopPlan *p)
+{
+    bool by_row = uniform == BY_ROW;
+    unsigned width = jam_width(e, c, (uint32_t)last[!by_row]);
+    unsigned other = tile_width(e, c, width, last[by_row]);
+
+    p->rows = by_row ? width : other;
+    p->factor = by_row ? other : width;
+}
+
+/* A group of `size` turns: of the last axis, or with whole axes inside. */
+static void
+plan_group(unsigned size, const int64_t *extent, LoopPlan *p)
+{
+    unsigned inner = 1;
+
+    while (p->axis && size >= 2 * inner * (uint64_t)extent[p->axis])
+        inner *= (unsigned)extent[p->axis--];
+    uint64_t most = (uint64_t)extent[p->axis];
+    p->factor = size / inner > most ? (unsigned)most : size / inner;
+    p->factor += !p->factor;
+}
+
+/* ---- pairs of blocks */
+
+/* Are there more turns of loops of many turns with products than of loops in tiles?  A tile
+ * shares what it loads without a second block, and keeps less of it in the caches. */
 static bool
 has_products(const Emit *e)
 {
-    for (uint32_t id = 1; id < e->f->n; id++)
-        if (e->f->node[id].op == OP_loop && has_product(e, &e->f->node[id]))
-            return true;
-    return false;
+    uint64_t tiled = 0, others = 0;
+
+    for (uint32_t id = 1; id < e->f->n; id++) {
+        const Node *n = &e->f->node[id];
+        if (n->op == OP_loop && tiled_axis(e, n))
+            tiled += all_turns(n);
+        else if (n->op == OP_loop && has_product(e, n))
+            others += all_turns(n);
+    }
+    return others > tiled;
 }
 
 /* Are random words much of the work, as where every draw takes one gradient?  Their rounds wait
@@ -240,36 +375,30 @@ pack_width(const Emit *e, const Node *loop, uint32_t extent)
 LoopPlan
 plan_loop(const Emit *e, const Node *n)
 {
-    unsigned rank = (unsigned)n->attr.ints[0];
+    unsigned rank = (unsigned)n->attr.ints[0], tiled = 0;
     const int64_t *extent = n->attr.ints + 1;
-    LoopPlan p = {.axis = rank - 1, .inner = 1};
+    LoopPlan p = {.axis = rank - 1, .rows = 1};
     Content c = {.cost = 0};
-    uint64_t total = 1;
+    uint64_t total = all_turns(n);
 
     look(e, n->own[0], &c);
-    for (unsigned i = 0; i < rank; i++)
-        total *= (uint64_t)extent[i];
-    p.jam = c.inner_for && !c.inner_loop && !c.inner_while;
-    unsigned size =
-        p.jam ? jam_width(e, &c, (uint32_t)extent[p.axis]) : group_size(&c, has_fold(n));
-    if (p.jam && pack_width(e, n, (uint32_t)extent[p.axis])) {
-        p.pack = true;
-        size = pack_width(e, n, (uint32_t)extent[p.axis]);
-    }
-    if (e->frame->n > 1 && !p.jam)
-        size = 1;
-    while (p.axis && size >= 2 * p.inner * (uint64_t)extent[p.axis]) {
-        p.inner *= (unsigned)extent[p.axis];
-        p.axis--;
-    }
-    uint64_t most = (uint64_t)extent[p.axis];
-    p.factor = size / p.inner > most ? (unsigned)most : size / p.inner;
-    p.factor += !p.factor;
-    p.tail = (unsigned)(most % p.factor);
-    uint64_t emitted = total * (c.cost + 1) * e->frame->n;
+    p.jam = c.inner_for && !c.deep_loop && !c.inner_while;
+    unsigned packs = p.jam && !c.inner_loop ? pack_width(e, n, (uint32_t)extent[p.axis]) : 0;
+    if (p.jam && !c.inner_loop && !packs)
+        tiled = tiled_axis(e, n);
+    p.pack = packs > 0;
+    if (tiled)
+        plan_tile(e, &c, tiled, extent + rank - 2, &p);
+    else if (packs)
+        plan_group(packs, extent, &p);
+    else if (p.jam)
+        plan_group(jam_width(e, &c, (uint32_t)extent[p.axis]), extent, &p);
+    else
+        plan_group(group_size(&c, has_fold(n)), extent, &p);
+    uint64_t emitted = total * (c.cost + 1);
     p.whole = (total <= WHOLE_TURNS && emitted <= WHOLE_COST) ||
               (total <= SMALL_TURNS && emitted <= SMALL_COST) || total <= 1 ||
-              (p.jam && total <= p.factor);
+              (p.jam && total <= (uint64_t)p.rows * p.factor);
     return p;
 }
 
@@ -284,12 +413,8 @@ plan_spread(const Emit *e, const Node *n, int64_t lanes, int64_t rows)
     look(e, n->own[0], &c);
     if (c.inner_for && !c.inner_loop && !c.inner_while && c.for_cost <= PRODUCT_COST &&
         c.cost <= TILE_COST) {
-        unsigned bytes = c.carried_bytes ? c.carried_bytes : 4;
-        unsigned each = (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
         p.rows = jam_width(e, &c, (uint32_t)rows);
-        p.columns = (e->registers == 32 ? 24 : 12) / (p.rows * each);
-        if (p.columns > 2 && vectors % p.columns && vectors % (p.columns - 1) == 0)
-            p.columns--;
+        p.columns = tile_width(e, &c, p.rows, vectors);
     } else if (!c.inner_loop && !c.inner_while && !c.inner_for) {
         p.columns = c.cost <= 8 ? 4 : c.cost <= 24 ? 2 : 1;
     }
