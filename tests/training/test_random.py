@@ -3,7 +3,8 @@
 """test_random.py EBMC [FIRST COUNT] -- trainings put together at random give the same bits however they are compiled and run.
 
 A program is a network, a loss of the library or one that adds some up, an optimizer around others, and a data set. Its weights
-after three steps are those of the interpreter for every vector width, level of optimisation and number of threads.
+after three steps are those of the interpreter for every vector width, level of optimisation and number of threads. The first six
+from 14 have batch norm, dropout, spectral norm, buffers, and all kinds of losses among them.
 """
 import random
 import sys
@@ -110,7 +111,7 @@ def check(t, lab, seed):
         t.require(f"program {seed}: other bits with {' '.join(map(str, way))}", bits[-1] == bits[0])
 
 
-def main(ebmc, first=0, count=6):
+def main(ebmc, first=14, count=6):
     tally, lab = Tally(), Lab(ebmc)
     for seed in range(int(first), int(first) + int(count)):
         check(tally, lab, seed)
