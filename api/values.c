@@ -290,6 +290,21 @@ add_mismatch(Mismatch *m, const char *what, const char *name)
         text_printf(&m->text, "%s%s '%s'", m->n > 1 ? ", " : "", what, name);
 }
 
+/* A lone integer is no parameter, all of which are real: a count, such as PyTorch's batch norms
+ * keep of their batches. */
+static bool
+is_count(const EbmNamed *given)
+{
+    return given->array.rank == 0 && dtype_is_int((DType)given->array.type);
+}
+
+/* The place of the parameter that is given; n_bound if there is none. */
+static size_t
+place_of(const Values *v, const EbmNamed *given)
+{
+    return given->name ? find_bound(v, v->first_param, given->name) : v->n_bound;
+}
+
 static const EbmNamed *
 find_given(const Mismatch *m, const char *name)
 {
@@ -324,7 +339,7 @@ compare_params(void *user)
                 b->name);
     }
     for (size_t i = 0; i < m->n_given; i++)
-        if (!m->given[i].name || find_bound(v, v->first_param, m->given[i].name) == v->n_bound)
+        if (place_of(v, &m->given[i]) == v->n_bound && !is_count(&m->given[i]))
             add_mismatch(m, "unknown", m->given[i].name ? m->given[i].name : "");
     if (m->n > SHOWN)
         text_printf(&m->text, " and %u more", m->n - SHOWN);
@@ -350,12 +365,16 @@ EbmStatus
 values_set_params(Values *v, const EbmNamed *params, size_t count, EbmReport **ret_report)
 {
     EbmStatus status = check_params(v, params, count, ret_report);
+    size_t n_set = 0;
 
     for (size_t i = 0; i < count && status == EBM_OK; i++) {
-        Bound *b = &v->bound[find_bound(v, v->first_param, params[i].name)];
-        status = set_bound(b, &params[i].array, ret_report);
+        size_t place = place_of(v, &params[i]);
+        if (place == v->n_bound)
+            continue;
+        status = set_bound(&v->bound[place], &params[i].array, ret_report);
+        n_set++;
     }
-    v->params_made |= status == EBM_OK && count == v->n_bound - v->first_param;
+    v->params_made |= status == EBM_OK && n_set == v->n_bound - v->first_param;
     return status;
 }
 

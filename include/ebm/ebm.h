@@ -452,7 +452,9 @@ EBM_API EbmStatus ebm_run_set_number(EbmRun *run, EbmOwner owner, const char *na
 EBM_API EbmStatus ebm_run_set_array(EbmRun *run, const char *name, const EbmArray *array,
                                     EbmReport **ret_report);
 
-/* Sets every parameter, by dotted name; missing, extra and misshapen ones are all named. */
+/* Sets every parameter, by dotted name; missing, extra and misshapen ones are all named. Lone
+ * integers that are no parameters, such as the counts of a PyTorch state_dict, are passed over.
+ */
 EBM_API EbmStatus ebm_run_set_params(EbmRun *run, const EbmNamed *params, size_t count,
                                      EbmReport **ret_report);
 

@@ -72,7 +72,7 @@ def labelled():
 def write(path, tensors):
     header, data = {}, b""
     for name, tensor in tensors.items():
-        kind = {torch.float32: "F32", torch.float64: "F64"}[tensor.dtype]
+        kind = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}[tensor.dtype]
         raw = tensor.contiguous().numpy().tobytes()
         header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
@@ -90,8 +90,8 @@ def main(path):
             for p in module.parameters():                 # norms do not start with weight 1 and bias 0
                 p += 0.1 * torch.randn_like(p)
             energy = module.double().eval()(points.double())
-        state = {k: v for k, v in module.state_dict().items() if v.is_floating_point()}
-        tensors.update({f"{name}.{k}": v.float() for k, v in state.items()})
+        state = module.float().state_dict()
+        tensors.update({f"{name}.{k}": v for k, v in state.items()})
         tensors[f"points.{name}"], tensors[f"energy.{name}"] = points.double(), energy
     write(path, tensors)
 
