@@ -237,11 +237,15 @@ def summarize(workload, turns):
     return result
 
 
-def measure_peak(build, seconds):
+def measure_peak(build, seconds, repeat):
+    """The best of several: what a core can do, not what its neighbours leave of it."""
     program = os.path.join(build, "limit_peak")
     compile_limit("peak", program, [])
-    lines = json_lines(run([program, str(seconds)], preexec_fn=one_core))
-    return {line["name"]: line["rate"] for line in lines}
+    peak = {}
+    for _ in range(repeat):
+        for line in json_lines(run([program, str(seconds)], preexec_fn=one_core)):
+            peak[line["name"]] = max(peak.get(line["name"], 0), line["rate"])
+    return peak
 
 
 def measure_threads(name, args, build):
@@ -446,7 +450,7 @@ def main():
     have_kernels = build_kernel_timer(args.build, build)
     if not have_kernels:
         say("ebmc is left out: it is not built (scripts/build)")
-    results = {"machine": machine(), "peak": measure_peak(build, args.seconds),
+    results = {"machine": machine(), "peak": measure_peak(build, args.seconds, args.repeat),
                "libraries": {}, "workloads": {}}
     for name in args.workloads:
         say(f"{name} ...")
