@@ -17,7 +17,10 @@
 
 #include "passes/outer.h"
 
-enum { MAX_KEPT = 1 << 20 }; /* numbers that a factor of all turns may take */
+enum {
+    MAX_KEPT = 1 << 20, /* numbers that a factor of all turns may take */
+    MAX_TERMS = 1000    /* of a sum that is taken apart, and how deep it may be */
+};
 
 typedef struct Terms {
     Outer *outer;
@@ -25,12 +28,13 @@ typedef struct Terms {
     Ref *rest; /* other terms */
     size_t n_rest, cap_rest;
     unsigned self; /* how often the carried value itself is a term */
+    unsigned work; /* nodes looked at; beyond MAX_TERMS the sum stays as it is */
 } Terms;
 
 typedef struct Loop {
     Rebuild *r;
     const Node *n;
-    uint32_t id, skip, axes; /* axes: of the turns */
+    uint32_t id, axes; /* axes: of the turns */
     uint32_t extent[MAX_RANK];
     int64_t from; /* of a `for` */
     Terms *terms; /* one a result; without outer products the result stays as it is */
@@ -67,6 +71,8 @@ collect(const Loop *l, RegionId body, Ref value, Ref self, Terms *t)
     Arena *arena = l->r->ctx->arena;
     Outer o;
 
+    if (t->work++ >= MAX_TERMS)
+        return;
     if (self.id && ref_eq(value, self)) {
         t->self++;
     } else if (n->op == OP_add && n->region == body) {
@@ -128,7 +134,7 @@ find_terms(Loop *l)
         if (!is_sum(l, i, &self))
             continue;
         collect(l, l->n->own[0], body->yield[i], self, &t);
-        if (t.n == 0 || t.self != (l->n->op == OP_for))
+        if (t.n == 0 || t.work > MAX_TERMS || t.self != (l->n->op == OP_for))
             continue;
         l->terms[i] = t;
         l->n_factors += 2 * (uint32_t)t.n;

@@ -20,15 +20,16 @@
 
 enum {
     MAX_DEPTH = 1000,       /* of additions that a sum is taken apart into */
+    MAX_WORK = 1000,        /* sums that one becomes: shared terms count each time */
     MAX_PIECES = 4,         /* of the batch that a product goes through one after another, */
     PIECE_BYTES = 512 << 10 /* so that each piece stays in cache while all its uses are made */
 };
 
 typedef struct Total {
     Rebuild *r;
-    uint32_t size; /* of the batch */
-    uint8_t *
-        worth; /* by id of the source: is a product inside that pays?  0 unknown, 1 no, 2 yes */
+    uint32_t size;  /* of the batch */
+    uint32_t *work; /* sums made so far of one */
+    uint8_t *worth; /* by id of the source, whether a product inside pays: 1 no, 2 yes */
 } Total;
 
 static bool
@@ -319,7 +320,8 @@ total(const Total *t, Ref x, Ref sum, unsigned depth)
         return sum.id ? sum : t->r->map[x.id];
     if (is_uniform(t, x))
         return plus(t, sum, repeated(t, t->r->map[x.id]));
-    if (dtype_is_float((DType)n->type.dtype) && is_worth(t, x, depth)) {
+    if (dtype_is_float((DType)n->type.dtype) && is_worth(t, x, depth) &&
+        ++*t->work < MAX_WORK) {
         Ref inside = total_inside(t, x, sum, depth + 1);
         if (inside.id)
             return inside;
@@ -332,6 +334,7 @@ total(const Total *t, Ref x, Ref sum, unsigned depth)
 
 typedef struct Gather {
     const Function *from; /* whose nodes `worth` is about */
+    uint32_t *work;       /* sums made so far of one */
     uint8_t *worth;
     bool inside;
 } Gather;
@@ -358,7 +361,8 @@ gather(Rebuild *r, uint32_t id)
         g->from = r->from;
         g->worth = arena_array(r->ctx->arena, uint8_t, r->from->n);
     }
-    Total t = {r, (uint32_t)n->attr.i, g->worth};
+    uint32_t work = 0;
+    Total t = {r, (uint32_t)n->attr.i, &work, g->worth};
     if (n->region != 0) {
         diag_add(r->ctx->diags, DIAG_batch_inside, n->span);
         g->inside = true;

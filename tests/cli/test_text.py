@@ -53,6 +53,17 @@ class Stages(Case):
         self.assertIn("inline", done.stderr)
         self.assertIn("func @step(", done.stderr)
 
+    def test_shared_terms_of_a_sum(self):
+        """A sum over the batch of what is doubled sixty times has few nodes and 2^60 terms."""
+        doubled = "".join(f"%{i + 1} = add %{i}, %{i}\n" for i in range(5, 65))
+        self.write("m.ir", """func @train(%1: f32[8] point chain "x", %2: f32[8] point chain "y") {
+            %3: f32[8, 8] = broadcast[0] %1
+            %4: f32[8, 8] = broadcast[1] %2
+            %5 = mul %3, %4
+            """ + doubled + """%66 = batch_sum[16] %65
+            yield %66 "w" memory }""")
+        self.assertLess(len(self.ebmc("opt", "--passes", "gather", "m.ir", limit=20).stdout), 1 << 20)
+
 
 class Sources(Case):
     def test_examples_are_right(self):
