@@ -449,6 +449,7 @@ carry(Emit *e, const Node *n, uint32_t first, uint32_t skip, bool masked)
                  .first = first,
                  .skip = skip,
                  .masked = masked};
+    uint32_t id = (uint32_t)(n - e->f->node);
 
     c.now = arena_array(e->arena, Value, (size_t)e->frame->n * c.n_values + 1);
     c.phi = arena_array(e->arena, LLVMValueRef, (size_t)e->frame->n * c.n_values + 1);
@@ -457,6 +458,8 @@ carry(Emit *e, const Node *n, uint32_t first, uint32_t skip, bool masked)
         const Value *init = value_at(e, n->arg[first + k], at / c.n_values);
         bool chain = carries_chain(e, &c, k);
         if (n->result[k].rank) {
+            if (take_initial(e, n->arg[first + k], at / c.n_values, id, chain, &c.now[at]))
+                continue;
             c.now[at] = array_new(e, n->result[k], chain);
             copy_array(e, &c.now[at], init, n->result[k]);
         } else {
@@ -552,7 +555,7 @@ bind_carried(Emit *e, Carried *c, RegionId region, uint32_t skip)
         for (unsigned i = 0; i < e->frame->n; i++) {
             p[i] = c->now[i * c->n_values + k];
             p[i].version = ++e->versions;
-            p[i].owner = c->masked ? NULL : e->frame;
+            p[i].owner = c->masked || region != c->body ? NULL : e->frame;
         }
     }
 }

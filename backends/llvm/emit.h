@@ -151,6 +151,7 @@ typedef struct Emit {
     uint8_t *variance;
     uint8_t *updated;  /* by node: an update may overwrite it */
     uint8_t *prepared; /* by node: done by `prepare` */
+    uint32_t *ends;    /* by node: find_ends */
     uint64_t *kept_at; /* by node: its offset into `uniform` if others read it, else NOT_KEPT */
     Value **value;     /* by node: [instance][result] */
     uint32_t *room;    /* by node: values it has room for */
@@ -373,6 +374,7 @@ typedef struct Analysis {
     uint8_t *variance, *prepared, *updated;
     uint64_t *kept_at;
     uint8_t *spread; /* as in Emit; NULL but for phases over the whole batch */
+    uint32_t *ends;
 } Analysis;
 /* Is it an array, or a number, that the launch gives? */
 bool is_launch_input(InputKind kind);
@@ -386,7 +388,17 @@ void load_kept(Emit *e);
 void store_kept(Emit *e);
 LLVMValueRef place_pointer(Emit *e, Place p);
 
+/* ---- reuse.c */
+/* By node: the node to which an array may leave its memory, or 0. */
+uint32_t *find_ends(const Function *f, Arena *arena);
+/* Takes array x of instance i as what `id`, a `for` or `while`, carries, if it may. */
+bool take_initial(Emit *e, Ref x, unsigned i, uint32_t id, bool chain, Value *ret);
+/* Takes an array that loop `id` is the last to read for its result k, if there is one. */
+bool take_read(Emit *e, uint32_t id, uint32_t k, bool chain, Value *ret);
+
 /* ---- spread.c */
+/* By region: the node that it belongs to, or 0. */
+uint32_t *find_owners(const Function *f, Arena *arena);
 /* By node: 1 + the axis of a loop that becomes the lanes, or 0. */
 uint8_t *find_spread(const Function *f, Arena *arena);
 void emit_spread(Emit *e, uint32_t id);

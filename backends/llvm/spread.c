@@ -34,7 +34,7 @@ typedef struct Spread {
 
 /* ---- which loops */
 
-static uint32_t *
+uint32_t *
 find_owners(const Function *f, Arena *arena)
 {
     uint32_t *owner = arena_array(arena, uint32_t, f->n_regions);

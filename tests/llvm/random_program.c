@@ -328,6 +328,41 @@ make_loop(Gen *g)
         add(g, ir_get(&g->b, loop, k));
 }
 
+/* Two arrays from two of the same shape, element by element, which the kernel may well write
+ * over what it reads; now and then another element is read as well.  Returns the first. */
+static Ref
+map_of(Gen *g, Type t)
+{
+    Ref from[2] = {of_type(g, t), of_type(g, t)}, index[MAX_RANK], value[2];
+    Scope s = open_scope(g);
+    for (uint32_t i = 0; i < t.rank; i++)
+        add(g, index[i] = ir_param(&g->b, type_scalar(DT_i32)));
+    for (uint32_t k = 0; k < 2; k++)
+        add(g, ir_at(&g->b, from[k], t.rank, index, true));
+    if (roll(g, 4) == 0)
+        make_at(g);
+    make_statements(g, 1 + (int)roll(g, 4));
+    for (uint32_t k = 0; k < 2; k++)
+        value[k] = pick(g, (DType)t.dtype);
+    ir_yield(&g->b, 2, value);
+    close_scope(g, s);
+    Ref loop = ir_loop(&g->b, t.rank, t.dim, (FoldKind[]){FOLD_store, FOLD_store}, s.region);
+    Ref first = ir_get(&g->b, loop, 0);
+    add(g, ir_get(&g->b, loop, 1));
+    if (roll(g, 2))
+        add(g, first);
+    return first;
+}
+
+static void
+make_map(Gen *g)
+{
+    Ref x = pick_array(g);
+
+    if (x.id)
+        add(g, map_of(g, type_in(g, x)));
+}
+
 static Ref
 clamped(Gen *g, int64_t low, int64_t high)
 {
@@ -343,9 +378,11 @@ carried(Gen *g, Ref init[4])
     uint32_t n = 1 + roll(g, 3);
 
     for (uint32_t k = 0; k < n; k++) {
-        Ref array = roll(g, 4) == 0 ? pick_array(g) : NO_REF;
+        Ref array = roll(g, 3) == 0 ? pick_array(g) : NO_REF;
         if (array.id && type_size(type_in(g, array)) > 64)
             array = NO_REF;
+        if (array.id && roll(g, 2))
+            array = map_of(g, type_in(g, array));
         init[k] = array.id ? array : pick(g, any_dtype(g));
     }
     return n;
@@ -358,7 +395,8 @@ carry_body(Gen *g, uint32_t n, const Ref *init, int statements)
 
     make_statements(g, statements);
     for (uint32_t k = 0; k < n; k++)
-        next[k] = of_type(g, type_in(g, init[k]));
+        next[k] =
+            (type_in(g, init[k]).rank && roll(g, 2) ? map_of : of_type)(g, type_in(g, init[k]));
     ir_yield(&g->b, n, next);
 }
 
@@ -426,10 +464,12 @@ make_if(Gen *g)
 static void
 make_structure(Gen *g)
 {
-    switch (roll(g, 6)) {
+    switch (roll(g, 8)) {
     case 0: make_for(g); break;
     case 1: make_while(g); break;
     case 2: make_if(g); break;
+    case 3:
+    case 4: make_map(g); break;
     default: make_loop(g); break;
     }
 }
