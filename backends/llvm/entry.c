@@ -97,23 +97,51 @@ new_values(Emit *e, const Kept *k, Value *ret)
     }
 }
 
+enum { CHECK_SUMS = 4 };
+
 typedef struct Check {
     const Value *x;
-    LLVMValueRef sum; /* alloca */
+    LLVMValueRef sum[CHECK_SUMS]; /* allocas: one would wait for itself */
+    unsigned n_sums;
     DType d;
 } Check;
 
-/* sum += 0 x: NaN once any x is not finite. */
+/* A sum += 0 x: NaN once any x is not finite. */
 static void
 check_element(Emit *e, Index element, void *user)
 {
     const Check *c = user;
     LLVMTypeRef t = lane_type(e, c->d, true);
     Value x = load_element(e, c->x, c->d, element);
+    LLVMValueRef sum = c->sum[element.offset % CHECK_SUMS];
     LLVMValueRef arg[3] = {vector_of(e, &x), LLVMConstNull(t),
-                           LLVMBuildLoad2(e->b, t, c->sum, "")};
+                           LLVMBuildLoad2(e->b, t, sum, "")};
 
-    LLVMBuildStore(e->b, intrinsic(e, "llvm.fma", t, 3, arg), c->sum);
+    LLVMBuildStore(e->b, intrinsic(e, "llvm.fma", t, 3, arg), sum);
+}
+
+/* Sums for an array of `count` elements. */
+static void
+check_open(Emit *e, Check *c, uint64_t count)
+{
+    LLVMTypeRef t = lane_type(e, c->d, true);
+
+    for (; c->n_sums < CHECK_SUMS && c->n_sums < count; c->n_sums++) {
+        c->sum[c->n_sums] = entry_alloca(e, t, 1);
+        LLVMBuildStore(e->b, LLVMConstNull(t), c->sum[c->n_sums]);
+    }
+}
+
+/* i1 vector: the lanes where nothing but finite numbers was checked. */
+static LLVMValueRef
+check_close(Emit *e, const Check *c)
+{
+    LLVMTypeRef t = lane_type(e, c->d, true);
+    LLVMValueRef all = LLVMBuildLoad2(e->b, t, c->sum[0], "");
+
+    for (unsigned i = 1; i < c->n_sums; i++)
+        all = LLVMBuildFAdd(e->b, all, LLVMBuildLoad2(e->b, t, c->sum[i], ""), "");
+    return LLVMBuildFCmp(e->b, LLVMRealORD, all, all, "");
 }
 
 /* i1 vector: the lanes whose new values are finite; NULL when that cannot fail. */
@@ -124,22 +152,17 @@ finite_lanes(Emit *e, const Value *next)
     LLVMValueRef all = NULL;
 
     for (DType d = DT_f32; d <= DT_f64; d++) {
-        LLVMTypeRef t = lane_type(e, d, true);
         Check c = {.d = d};
         for (uint32_t s = 0; s < m->n_state; s++) {
             if (m->state[s].dtype != (uint32_t)d)
                 continue;
-            if (!c.sum) {
-                c.sum = entry_alloca(e, t, 1);
-                LLVMBuildStore(e->b, LLVMConstNull(t), c.sum);
-            }
+            check_open(e, &c, m->state[s].count);
             c.x = &next[s];
             each_element(e, m->state[s].count, check_element, &c);
         }
-        if (!c.sum)
+        if (!c.n_sums)
             continue;
-        LLVMValueRef sum = LLVMBuildLoad2(e->b, t, c.sum, "");
-        LLVMValueRef ok = LLVMBuildFCmp(e->b, LLVMRealORD, sum, sum, "");
+        LLVMValueRef ok = check_close(e, &c);
         all = all ? LLVMBuildAnd(e->b, all, ok, "") : ok;
     }
     return all;
