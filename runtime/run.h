@@ -18,7 +18,9 @@ typedef struct Desk {
     unsigned char *scratch, *draws, *values;
     double *reports;
     RtError error;
-    char padding[64]; /* no two threads in one cache line */
+    _Atomic uint64_t next; /* blocks of this thread's share that nobody has taken yet: */
+    uint64_t last;         /* [next, last) */
+    char padding[64];      /* no two threads in one cache line */
 } Desk;
 
 struct RtRun {

@@ -2,10 +2,11 @@
  *
  * sample.c -- chains moved step by step, in launches that are neither long nor many
  *
- * Blocks are divided evenly among the threads, once.  Draws go through a small buffer of each
- * thread, a group of blocks at a time, and from there to the caller while they are in its
- * cache.  Reports leave their buffer as one sum a block, and the sums are added up in the
- * order of blocks after all threads have come back.
+ * Blocks are divided evenly among the threads; who is done with its share takes from the
+ * others' what they have not begun, so that a core with other work holds up nobody.  Draws go
+ * through a small buffer of each thread, a group of blocks at a time, and from there to the
+ * caller while they are in its cache.  Reports leave their buffer as one sum a block, and the
+ * sums are added up in the order of blocks after all threads have come back.
  */
 #include "runtime/run.h"
 
@@ -14,7 +15,7 @@
 
 #define RANGE_SECONDS 0.05
 #define LONGEST_SECONDS 0.5 /* of a range of few steps that each last long */
-enum { FEW_STEPS = 8, GROWTH = 8, MOST_KEPT = 4096 };
+enum { FEW_STEPS = 8, GROWTH = 8, MOST_KEPT = 4096, PIECES = 4 };
 
 /* Of a report, over the chains of a block that have a value: NaN is none. */
 typedef struct BlockSum {
@@ -128,17 +129,56 @@ sample_group(const Walk *w, Desk *desk, uint64_t first, uint64_t last)
 }
 
 static void
+deal_blocks(RtRun *run)
+{
+    for (unsigned i = 0; i < run->plan.threads; i++) {
+        uint64_t first;
+        run_share(run->blocks, i, run->plan.threads, &first, &run->desk[i].last);
+        atomic_store(&run->desk[i].next, first);
+    }
+}
+
+/* Where a piece of [first, last) ends: a part of it, but not less than a pair, and before an
+ * even block where that can be: kernels work on pairs. */
+static uint64_t
+piece_end(uint64_t first, uint64_t last, uint64_t most)
+{
+    uint64_t n = min_size(max_size((last - first) / PIECES, 2), most);
+
+    if (n >= last - first)
+        return last;
+    return first + n - (n > 1 && (first + n) % 2);
+}
+
+/* Takes up to `most` blocks of what is left of a share. */
+static bool
+take_piece(Desk *share, bool alone, uint64_t most, uint64_t *ret_first, uint64_t *ret_last)
+{
+    *ret_first = atomic_load(&share->next);
+    do {
+        if (*ret_first >= share->last)
+            return false;
+        *ret_last = alone ? min_size(*ret_first + most, share->last)
+                          : piece_end(*ret_first, share->last, most);
+    } while (!atomic_compare_exchange_weak(&share->next, ret_first, *ret_last));
+    return true;
+}
+
+/* The worker's own share first, then those of the workers after it. */
+static void
 sample_blocks(void *user, unsigned worker, unsigned workers)
 {
     const Walk *w = user;
     bool buffered = w->kept && (w->want_draws || w->want_reports);
+    uint64_t group = buffered ? group_blocks(w->run, w->kept) : w->run->blocks;
     uint64_t first, last;
-
-    run_share(w->run->blocks, worker, workers, &first, &last);
-    uint64_t group = buffered ? group_blocks(w->run, w->kept) : last - first;
     bool going = true;
-    for (uint64_t b = first; b < last && going; b += group)
-        going = sample_group(w, &w->run->desk[worker], b, min_size(b + group, last));
+
+    for (unsigned i = 0; i < workers; i++) {
+        Desk *share = &w->run->desk[(worker + i) % workers];
+        while (going && take_piece(share, workers == 1, group, &first, &last))
+            going = sample_group(w, &w->run->desk[worker], first, last);
+    }
 }
 
 /* Means over the chains that have a value, block after block. */
@@ -207,6 +247,7 @@ run_range(Walk *w, RtError *error)
     RtRun *run = w->run;
     double begin = run_now();
 
+    deal_blocks(run);
     if (!run_together(run->pool, run->desk, sample_blocks, w, error)) {
         run->broken = true; /* some blocks have moved, some have not */
         return false;
