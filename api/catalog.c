@@ -10,10 +10,6 @@
 struct EbmCatalog {
     Reading reading;
     ProgramList list;
-    struct {
-        ProgramSetting *line;
-        size_t n;
-    } recipe[EBM_RECIPE_sample + 1];
 };
 
 static void
@@ -21,11 +17,8 @@ make_catalog(void *user)
 {
     EbmCatalog *c = user;
 
-    if (!reading_open(&c->reading) || !program_list(&c->reading.request, &c->list))
-        return;
-    for (unsigned r = 0; r <= EBM_RECIPE_sample; r++)
-        program_recipe(&c->reading.request, r == EBM_RECIPE_train, &c->recipe[r].line,
-                       &c->recipe[r].n);
+    if (reading_open(&c->reading))
+        program_list(&c->reading.request, &c->list);
 }
 
 EbmStatus
@@ -119,16 +112,22 @@ ebm_catalog_arg(const EbmCatalog *catalog, size_t index, size_t arg, EbmArg *ret
     };
 }
 
+static const ProgramRecipe *
+recipe_of(const EbmCatalog *catalog, EbmRecipe recipe)
+{
+    return recipe == EBM_RECIPE_train ? &catalog->list.train : &catalog->list.sample;
+}
+
 size_t
 ebm_catalog_recipe_count(const EbmCatalog *catalog, EbmRecipe recipe)
 {
-    return (unsigned)recipe <= EBM_RECIPE_sample ? catalog->recipe[recipe].n : 0;
+    return (unsigned)recipe <= EBM_RECIPE_sample ? recipe_of(catalog, recipe)->n : 0;
 }
 
 void
 ebm_catalog_recipe(const EbmCatalog *catalog, EbmRecipe recipe, size_t index, EbmSetting *ret)
 {
-    const ProgramSetting *line = &catalog->recipe[recipe].line[index];
+    const ProgramSetting *line = &recipe_of(catalog, recipe)->line[index];
 
     *ret = (EbmSetting){line->name, line->text};
 }

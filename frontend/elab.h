@@ -315,7 +315,7 @@ struct Elab {
     bool may_draw; /* random numbers may be drawn here */
     bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
     Point *point;  /* the data point of this entry function; NULL: there is none */
-    bool in_laplacian; /* whose function gives nothing but its value */
+    bool in_laplacian;     /* whose function gives nothing but its value */
     ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
     const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
     const Activation *act; /* whose text is being elaborated */
@@ -529,6 +529,8 @@ bool elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t 
 /* Interval of an int expression over the names in env; false if unknown. */
 bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
+/* The main file's recipe, if it has one; false if it has two (elab_recipe.c). */
+bool elab_recipe(Elab *e, DeclKind kind, ProgramRecipe *ret);
 /* Says which names of a recipe mean nothing (elab_names.c). */
 void elab_check_recipe(Elab *e, const Decl *d);
 

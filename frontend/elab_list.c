@@ -89,5 +89,6 @@ program_list(const ElabRequest *request, ProgramList *ret)
         for (uint32_t k = 0; k < f->n_decls; k++)
             ret->decl[ret->n++] = describe_decl(e, f, f->decl[k].decl);
     }
-    return ok;
+    return ok && elab_recipe(e, DECL_TRAIN, &ret->train) &&
+           elab_recipe(e, DECL_SAMPLE, &ret->sample);
 }

@@ -14,19 +14,13 @@ as_option(const Elab *e, const Setting *s)
 }
 
 bool
-program_recipe(const ElabRequest *request, bool train, ProgramSetting **ret, size_t *ret_n)
+elab_recipe(Elab *e, DeclKind kind, ProgramRecipe *ret)
 {
-    Program program = {0};
-    Elab *e = elab_new(request, &program);
     const Decl *found = NULL;
 
-    *ret = NULL;
-    *ret_n = 0;
-    if (!elab_load_files(e))
-        return false;
     for (uint32_t i = 0; e->main && i < e->main->ast->n_decls; i++) {
         const Decl *d = e->main->ast->decls[i];
-        if (d->kind != (train ? DECL_TRAIN : DECL_SAMPLE))
+        if (d->kind != kind)
             continue;
         if (found) {
             Diag *diag = complain(e, elab_duplicate, d->name_span, d->name);
@@ -37,8 +31,8 @@ program_recipe(const ElabRequest *request, bool train, ProgramSetting **ret, siz
     }
     if (!found)
         return true;
-    *ret = arena_array(e->arena, ProgramSetting, found->n_settings + 1);
+    ret->line = arena_array(e->arena, ProgramSetting, found->n_settings + 1);
     for (uint32_t i = 0; i < found->n_settings; i++)
-        (*ret)[(*ret_n)++] = as_option(e, found->settings[i]);
+        ret->line[ret->n++] = as_option(e, found->settings[i]);
     return true;
 }

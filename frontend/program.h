@@ -143,10 +143,10 @@ typedef struct Program {
     size_t n_report;
     const char *energy_doc, *sampler_doc; /* or NULL */
 
-    /* Training.  @train is one step of the whole batch as seen by one data point: INPUT_point are
-     * its columns and slots, OUTPUT_value "loss" its loss in f64, OUTPUT_param and _memory what the
-     * batch makes of the weights; @memory gives the first memory from the parameters; @slots is run
-     * for each slot of the buffers. */
+    /* Training.  @train is one step of the whole batch as seen by one data point: INPUT_point
+     * are its columns and slots, OUTPUT_value "loss" its loss in f64, OUTPUT_param and _memory
+     * what the batch makes of the weights; @memory gives the first memory from the parameters;
+     * @slots is run for each slot of the buffers. */
     bool has_train, has_memory, has_slots;
     const char *loss, *optimizer, *dataset;
     ProgramData *column; /* what the data must hold: the data point first, then its labels */
@@ -157,10 +157,6 @@ typedef struct Program {
 
 /* Gives false after errors, which are in the request's diags.  Needs an arena_guard. */
 bool elaborate(const ElabRequest *request, Program *ret);
-
-/* The lines of the main file's `train { }` or `sample { }`, as options: an expression as it is
- * written, a text without its quotes.  False after errors; no lines where there is no such recipe. */
-bool program_recipe(const ElabRequest *request, bool train, ProgramSetting **ret, size_t *ret_n);
 
 /* Checks every declaration of the main file; static parameters without a default are tried
  * with small sizes.  True when there is no error. */
@@ -189,13 +185,22 @@ typedef struct ProgramDecl {
     Span span;
 } ProgramDecl;
 
+/* The lines of `train { }` or `sample { }`, as options: an expression as it is written, a text
+ * without its quotes. */
+typedef struct ProgramRecipe {
+    ProgramSetting *line;
+    size_t n;
+} ProgramRecipe;
+
 typedef struct ProgramList {
     const char *doc; /* of the main file, or NULL */
     ProgramDecl *decl;
     size_t n;
+    ProgramRecipe train, sample;
 } ProgramList;
 
-/* The declarations of the main file, or of the whole standard library if there is none. */
+/* The declarations and recipes of the main file, or the declarations of the whole standard
+ * library if there is none.  False after errors. */
 bool program_list(const ElabRequest *request, ProgramList *ret);
 
 #endif

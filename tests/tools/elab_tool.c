@@ -210,14 +210,14 @@ describe(const Program *p)
 static void
 recipes(const ElabRequest *rq)
 {
-    for (int train = 1; train >= 0; train--) {
-        ProgramSetting *s;
-        size_t n;
-        if (!program_recipe(rq, train, &s, &n))
-            return;
-        for (size_t i = 0; i < n; i++)
-            printf("%s: %s = %s\n", train ? "train" : "sample", s[i].name, s[i].text);
-    }
+    ProgramList l;
+
+    if (!program_list(rq, &l))
+        return;
+    for (size_t i = 0; i < l.train.n; i++)
+        printf("train: %s = %s\n", l.train.line[i].name, l.train.line[i].text);
+    for (size_t i = 0; i < l.sample.n; i++)
+        printf("sample: %s = %s\n", l.sample.line[i].name, l.sample.line[i].text);
 }
 
 static void
