@@ -38,10 +38,11 @@ is_uniform(const Total *t, Ref x)
     return t->r->vary[x.id] == VARY_uniform;
 }
 
+/* Every point's x, which is a value of the new function. */
 static Ref
 gathered(const Total *t, Ref x)
 {
-    return ir_batch(&t->r->b, t->r->map[x.id], t->size);
+    return ir_batch(&t->r->b, x, t->size);
 }
 
 static Ref
@@ -79,15 +80,19 @@ free_letter(const char *text)
     return c;
 }
 
-/* Letters with those that the product sums first: rows of a gathered array are then rows of
- * what is contracted, and what is left of them are neighbours in memory. */
+/* The letters in the order in which the operand is gathered.  That which has the last letter of
+ * the product begins with those that are summed: its rows are rows of what is contracted, what
+ * is left of them are neighbours in memory, and vectors go along it. */
 static const char *
-sums_first(const Total *t, const char *letters, const char *out, int64_t *ret_order)
+gathered_order(const Total *t, const char *letters, const char *out, int64_t *ret_order)
 {
     char *text = arena_strndup(t->r->ctx->arena, letters, strlen(letters));
     size_t n = 0;
+    bool along = *out && strchr(letters, out[strlen(out) - 1]);
 
-    for (int kept = 0; kept < 2; kept++)
+    for (size_t i = 0; !along && letters[i]; i++)
+        ret_order[i] = (int64_t)i;
+    for (int kept = 0; along && kept < 2; kept++)
         for (size_t i = 0; letters[i]; i++)
             if ((strchr(out, letters[i]) != NULL) == kept) {
                 text[n] = letters[i];
@@ -132,8 +137,8 @@ product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
     Builder *b = &t->r->b;
     int64_t x_order[MAX_RANK], y_order[MAX_RANK];
     char c = free_letter(arena_printf(arena, "%s%s", x_letters, y_letters));
-    const char *of_x = sums_first(t, x_letters, out, x_order);
-    const char *of_y = sums_first(t, y_letters, out, y_order);
+    const char *of_x = gathered_order(t, x_letters, out, x_order);
+    const char *of_y = gathered_order(t, y_letters, out, y_order);
     const char *text = arena_printf(arena, "%c%s,%c%s->%s", c, of_x, c, of_y, out);
     Ref rows[2];
 
@@ -150,6 +155,7 @@ product_over_batch(const Total *t, const char *x_letters, const char *y_letters,
     return sum;
 }
 
+/* `sum` (or NO_REF) plus the sum of every point's x. */
 static Ref total(const Total *t, Ref x, Ref sum, unsigned depth);
 
 /* Is n an outer product whose sum pays? */
@@ -225,8 +231,8 @@ total_put_add(const Total *t, const Node *n, Ref sum, unsigned depth)
         return NO_REF;
     index.dim[0] *= t->size;
     rows.dim[0] *= t->size;
-    arg[1] = ir_reshape(b, gathered(t, n->arg[1]), index);
-    arg[2] = ir_reshape(b, gathered(t, n->arg[2]), rows);
+    arg[1] = ir_reshape(b, gathered(t, t->r->map[n->arg[1].id]), index);
+    arg[2] = ir_reshape(b, gathered(t, t->r->map[n->arg[2].id]), rows);
     return ir_build(b, OP_put_add, (Type){0}, 3, arg, (Attr){0}, 0, NULL);
 }
 
@@ -238,7 +244,6 @@ total_inside(const Total *t, Ref x, Ref sum, unsigned depth)
     const Node *n = ir_node(t->r->from, x);
 
     switch (n->op) {
-    case OP_add: return total(t, n->arg[1], total(t, n->arg[0], sum, depth), depth);
     case OP_sub: {
         Ref less = total(t, n->arg[1], NO_REF, depth);
         return ir_sub(b, total(t, n->arg[0], sum, depth), less);
@@ -247,7 +252,6 @@ total_inside(const Total *t, Ref x, Ref sum, unsigned depth)
         Ref rest = total(t, n->arg[0], NO_REF, depth);
         return sum.id ? ir_sub(b, sum, rest) : ir_neg(b, rest);
     }
-    case OP_stop_gradient: return total(t, n->arg[0], sum, depth);
     case OP_mul: return total_mul(t, x, sum, depth);
     case OP_contract: return total_contract(t, n, sum, depth);
     case OP_put_add: return total_put_add(t, n, sum, depth);
@@ -310,9 +314,10 @@ is_worth(const Total *t, Ref x, unsigned depth)
     return t->worth[x.id] == 2;
 }
 
-/* `sum` (or NO_REF) plus the sum of every point's x. */
+/* `sum` (or NO_REF) plus the sum of every point's x, but for what does not pay: that is added
+ * to `rest`, of each point. */
 static Ref
-total(const Total *t, Ref x, Ref sum, unsigned depth)
+add_terms(const Total *t, Ref x, Ref sum, unsigned depth, Ref *rest)
 {
     const Node *n = ir_node(t->r->from, x);
 
@@ -322,12 +327,28 @@ total(const Total *t, Ref x, Ref sum, unsigned depth)
         return plus(t, sum, repeated(t, t->r->map[x.id]));
     if (dtype_is_float((DType)n->type.dtype) && is_worth(t, x, depth) &&
         ++*t->work < MAX_WORK) {
+        if (n->op == OP_add || n->op == OP_stop_gradient) {
+            for (uint32_t i = 0; i < n->n_args; i++)
+                sum = add_terms(t, n->arg[i], sum, depth + 1, rest);
+            return sum;
+        }
         Ref inside = total_inside(t, x, sum, depth + 1);
         if (inside.id)
             return inside;
     }
+    *rest = plus(t, *rest, t->r->map[x.id]);
+    return sum;
+}
+
+static Ref
+total(const Total *t, Ref x, Ref sum, unsigned depth)
+{
+    Ref rest = NO_REF;
     int64_t first = 0;
-    return plus(t, sum, ir_reduce(&t->r->b, OP_sum, gathered(t, x), 1, &first));
+
+    sum = add_terms(t, x, sum, depth, &rest);
+    return rest.id ? plus(t, sum, ir_reduce(&t->r->b, OP_sum, gathered(t, rest), 1, &first))
+                   : sum;
 }
 
 /* ---- the pass */
@@ -372,7 +393,7 @@ gather(Rebuild *r, uint32_t id)
     else if (is_uniform(&t, n->arg[0]))
         r->map[id] = same_rows(&t, n->arg[0], n->type);
     else
-        r->map[id] = gathered(&t, n->arg[0]);
+        r->map[id] = gathered(&t, r->map[n->arg[0].id]);
     return true;
 }
 

@@ -127,7 +127,8 @@ typedef enum Pairing { PAIR_never, PAIR_if_it_pays, PAIR_always } Pairing;
 /* Where result `result` of loop `loop` is to stand: what reads it outside is there. */
 typedef struct Home {
     uint32_t loop, result;
-    LLVMValueRef at;
+    Value at;
+    uint32_t move; /* the `for` that would copy it there; 0: none */
 } Home;
 
 typedef struct Emit {
@@ -164,7 +165,7 @@ typedef struct Emit {
     uint8_t *spread; /* by node: a loop whose axis `spread - 1` is the lanes; 0: others */
     unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
     Home *home;
-    size_t n_homes;
+    size_t n_homes, cap_homes;
     Random random;
     LLVMValueRef step, n_steps, n_warmup; /* i32 */
 
@@ -327,10 +328,23 @@ Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool a
 /* Ends the body: returns the block it ends in. */
 LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
 
-/* ---- loop.c */
-void emit_loop(Emit *e, uint32_t id);
+/* ---- home.c */
+void home_add(Emit *e, Home home);
+bool has_home(const Emit *e, uint32_t loop, uint32_t k);
 /* The array of result k of loop `id`. */
 Value loop_array(Emit *e, uint32_t id, uint32_t k, bool chain);
+/* The loop of `region` that stores y, if one does; the place is left open. */
+bool home_of_result(const Function *f, Ref y, RegionId region, Home *ret);
+/* For one turn of a `for`, whose body is `region`, with parameters `param` for what it carries,
+ * which stands in `now`: results that are carried on, or become rows of what is. */
+void homes_of_turn(Emit *e, RegionId region, const Ref *param, const Value *now);
+/* Does loop `id` copy what stands where it would be copied to? */
+bool is_moved(const Emit *e, uint32_t id);
+/* Does `for` n write all of the array that is carried as value k before anything reads it? */
+bool is_overwritten(const Emit *e, const Node *n, uint32_t k);
+
+/* ---- loop.c */
+void emit_loop(Emit *e, uint32_t id);
 LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
 /* What leaves every operand as it is: -0 for sums. */
 Scalar neutral_of_fold(FoldKind kind, DType d);

@@ -595,33 +595,13 @@ by_strips(const Loop *l)
            (w & (w - 1)) == 0 && w <= PARTIALS;
 }
 
-/* Where the phase's result is to be, if this is one. */
-static LLVMValueRef
-home_of(const Emit *e, uint32_t loop, uint32_t k)
-{
-    for (size_t i = 0; i < e->n_homes; i++)
-        if (e->home[i].loop == loop && e->home[i].result == k)
-            return e->home[i].at;
-    return NULL;
-}
-
-Value
-loop_array(Emit *e, uint32_t id, uint32_t k, bool chain)
-{
-    LLVMValueRef at = home_of(e, id, k);
-
-    if (at)
-        return (Value){.v = at, .root = at, .row = 1, .version = ++e->versions};
-    return array_new(e, e->f->node[id].result[k], chain);
-}
-
 static Value
 result_array(Emit *e, const Loop *l, uint32_t k, bool chain)
 {
     uint32_t id = (uint32_t)(l->n - e->f->node);
     Value r;
 
-    if (!is_fold(l, k) && !home_of(e, id, k) && take_read(e, id, k, chain, &r))
+    if (!is_fold(l, k) && !has_home(e, id, k) && take_read(e, id, k, chain, &r))
         return r;
     return loop_array(e, id, k, chain);
 }

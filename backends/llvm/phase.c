@@ -169,35 +169,18 @@ emit_points(Emit *e, TileRange range)
 
 /* ---- over the whole batch */
 
-/* The loop that makes y as one of the arrays that it stores, or none. */
-static bool
-find_home(const Function *f, Ref y, Home *ret)
-{
-    const Node *get = ir_node(f, y);
-
-    if (get->op != OP_get || !get->type.rank)
-        return false;
-    const Node *loop = ir_node(f, get->arg[0]);
-    if (loop->op != OP_loop || loop->region != 0)
-        return false;
-    *ret = (Home){.loop = get->arg[0].id, .result = (uint32_t)get->attr.i};
-    return true;
-}
-
 /* Loops write what the phase gives straight to where it goes. */
 static void
 find_homes(Emit *e, LLVMValueRef const *at)
 {
     const Region *body = &e->f->region[0];
 
-    e->home = arena_array(e->arena, Home, body->n_yields + 1);
-    e->n_homes = 0;
     for (uint32_t i = 0; i < body->n_yields; i++) {
         Home h;
-        if (!find_home(e->f, body->yield[i], &h))
+        if (!home_of_result(e->f, body->yield[i], 0, &h))
             continue;
-        h.at = at[manifest_result(e->manifest, e->f, i)];
-        e->home[e->n_homes++] = h;
+        h.at = whole_array(e, at[manifest_result(e->manifest, e->f, i)]);
+        home_add(e, h);
     }
 }
 

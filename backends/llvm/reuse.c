@@ -149,32 +149,14 @@ take_initial(Emit *e, Ref x, unsigned i, uint32_t id, bool chain, Value *ret)
     return take(e, x, i, id, ir_type(e->f, x), chain, ret);
 }
 
-/* What a loop around carries in the place of result k of loop `id`, or none. */
-static Ref
-carried_place(const Emit *e, uint32_t id, uint32_t k)
-{
-    const Region *r = &e->f->region[e->f->node[id].region];
-
-    for (uint32_t i = 0; r != e->f->region && i < r->n_yields; i++) {
-        const Node *y = ir_node(e->f, r->yield[i]);
-        if (y->op == OP_get && y->arg[0].id == id && (uint32_t)y->attr.i == k &&
-            r->n_params >= r->n_yields)
-            return r->param[r->n_params - r->n_yields + i];
-    }
-    return NO_REF;
-}
-
 bool
 take_read(Emit *e, uint32_t id, uint32_t k, bool chain, Value *ret)
 {
     const Node *n = &e->f->node[id];
     const Region *body = &e->f->region[n->own[0]];
-    Ref carried = carried_place(e, id, k);
 
     if (n->result[k].rank != body->n_params)
         return false;
-    if (carried.id && take(e, carried, 0, id, n->result[k], chain, ret))
-        return true;
     for (size_t i = 0; i < body->n_nodes; i++) {
         const Node *at = &e->f->node[body->node[i]];
         if (at->op == OP_at && !ir_is(e->f, at->arg[0], OP_arg) &&

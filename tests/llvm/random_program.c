@@ -328,6 +328,38 @@ make_loop(Gen *g)
         add(g, ir_get(&g->b, loop, k));
 }
 
+/* v while it is of moderate size, else half of `old`; one program in four goes unguarded. */
+static Ref
+guarded(Gen *g, Ref v, Ref old, bool guard)
+{
+    Builder *b = &g->b;
+    Ref small = ir_lt(b, ir_abs(b, v), ir_number(b, DT_f32, 50));
+
+    return guard ? ir_select(b, small, v, ir_mul(b, old, ir_number(b, DT_f32, 0.5))) : v;
+}
+
+/* Elements made of those of x, among other things. */
+static Ref
+next_array(Gen *g, Ref x, bool guard)
+{
+    Type t = type_in(g, x);
+    Ref index[MAX_RANK];
+    Scope s = open_scope(g);
+
+    for (unsigned i = 0; i < t.rank; i++)
+        add(g, index[i] = ir_param(&g->b, type_scalar(DT_i32)));
+    Ref old = ir_at(&g->b, x, t.rank, index, true);
+    add(g, old);
+    g->left += 6;
+    make_statements(g, 6);
+    Ref v = pick(g, (DType)t.dtype);
+    if (t.dtype == DT_f32)
+        v = guarded(g, v, old, guard);
+    ir_yield(&g->b, 1, &v);
+    close_scope(g, s);
+    return ir_get(&g->b, ir_loop(&g->b, t.rank, t.dim, (FoldKind[]){FOLD_store}, s.region), 0);
+}
+
 /* Two arrays from two of the same shape, element by element, which the kernel may well write
  * over what it reads; now and then another element is read as well.  Returns the first. */
 static Ref
@@ -388,16 +420,28 @@ carried(Gen *g, Ref init[4])
     return n;
 }
 
-static void
-carry_body(Gen *g, uint32_t n, const Ref *init, int statements)
+/* Has no update written over it? */
+static bool
+is_there(const Gen *g, Ref x)
 {
-    Ref next[4];
+    for (size_t i = 0; i < g->n; i++)
+        if (ref_eq(g->pool[i], x))
+            return true;
+    return false;
+}
 
+/* What values of these types become; `param` (or NULL) is what they were. */
+static void
+carry_body(Gen *g, uint32_t n, const Ref *init, const Ref *param, int statements, Ref *ret_next)
+{
     make_statements(g, statements);
-    for (uint32_t k = 0; k < n; k++)
-        next[k] =
-            (type_in(g, init[k]).rank && roll(g, 2) ? map_of : of_type)(g, type_in(g, init[k]));
-    ir_yield(&g->b, n, next);
+    for (uint32_t k = 0; k < n; k++) {
+        Type t = type_in(g, init[k]);
+        bool follows = param && t.rank && is_there(g, param[k]) && roll(g, 2);
+        ret_next[k] = follows ? next_array(g, param[k], true) : of_type(g, t);
+        if (t.rank)
+            add(g, ret_next[k]);
+    }
 }
 
 static void
@@ -410,23 +454,72 @@ add_results(Gen *g, Ref node, uint32_t n)
 static void
 make_for(Gen *g)
 {
-    Ref init[4], from = roll(g, 3) ? integer(g, 0) : clamped(g, -2, 2);
+    Ref init[4], param[4], next[4], from = roll(g, 3) ? integer(g, 0) : clamped(g, -2, 2);
     Ref to = roll(g, 2) ? integer(g, roll(g, 20)) : clamped(g, 0, 6);
     uint32_t n = carried(g, init);
     Scope s = open_scope(g);
 
     add(g, ir_param(&g->b, type_scalar(DT_i32)));
     for (uint32_t k = 0; k < n; k++)
-        add(g, ir_param(&g->b, type_in(g, init[k])));
-    carry_body(g, n, init, 2 + (int)roll(g, 4));
+        add(g, param[k] = ir_param(&g->b, type_in(g, init[k])));
+    carry_body(g, n, init, param, 2 + (int)roll(g, 4), next);
+    ir_yield(&g->b, n, next);
     close_scope(g, s);
     add_results(g, ir_for(&g->b, from, to, n, init, s.region, -1), n);
+}
+
+/* `rows` with `part` as row `turn`, element by element. */
+static Ref
+set_row(Gen *g, Ref rows, Ref part, Ref turn, unsigned axis, Ref *index)
+{
+    Type t = type_in(g, part);
+
+    if (axis == t.rank) {
+        Ref v = ir_at(&g->b, part, t.rank, index + 1, true);
+        index[0] = turn;
+        return ir_update(&g->b, rows, v, 1u + t.rank, index, true, false);
+    }
+    RegionId body = region_begin(&g->b);
+    index[1 + axis] = ir_param(&g->b, type_scalar(DT_i32));
+    Ref next = set_row(g, ir_param(&g->b, type_in(g, rows)), part, turn, axis + 1, index);
+    ir_yield(&g->b, 1, &next);
+    region_end(&g->b);
+    Ref all = ir_for(&g->b, integer(g, 0), integer(g, t.dim[axis]), 1, &rows, body, -1);
+    return ir_get(&g->b, all, 0);
+}
+
+/* A `for` that carries an array on, and keeps what it was at each turn. */
+static void
+make_history(Gen *g)
+{
+    Ref init[2], param[2], next[2], index[MAX_RANK];
+    uint32_t turns = 1 + roll(g, 5), more = roll(g, 3) == 0;
+
+    init[0] = of_type(g, type_array(roll(g, 2) ? DT_f32 : DT_f64, 1, (uint32_t[]){g->d}));
+    Type t = type_in(g, init[0]);
+    Type history = type_array((DType)t.dtype, 2, (uint32_t[]){turns + more, g->d});
+    init[1] = next_array(g, of_type(g, history), true);
+    Scope s = open_scope(g);
+    Ref turn = ir_param(&g->b, type_scalar(DT_i32));
+    for (int k = 0; k < 2; k++)
+        param[k] = ir_param(&g->b, type_in(g, init[k]));
+    add(g, turn);
+    add(g, param[0]);
+    if (roll(g, 4) == 0)
+        add(g, ir_at(&g->b, param[1], 2, (Ref[]){integer(g, 0), integer(g, 0)}, true));
+    carry_body(g, 1, init, param, 3, next);
+    Ref kept = roll(g, 3) || !is_there(g, param[0]) ? next[0] : next_array(g, param[0], true);
+    next[1] = set_row(g, param[1], kept, turn, 0, index);
+    ir_yield(&g->b, 2, next);
+    close_scope(g, s);
+    Ref all = ir_for(&g->b, integer(g, 0), integer(g, turns), 2, init, s.region, -1);
+    add_results(g, all, 2);
 }
 
 static void
 make_while(Gen *g)
 {
-    Ref init[4], most = roll(g, 2) ? integer(g, roll(g, 7)) : clamped(g, 0, 6);
+    Ref init[4], next[4], most = roll(g, 2) ? integer(g, roll(g, 7)) : clamped(g, 0, 6);
     uint32_t n = carried(g, init);
     Scope s = open_scope(g);
 
@@ -440,7 +533,8 @@ make_while(Gen *g)
     s = open_scope(g);
     for (uint32_t k = 0; k < n; k++)
         add(g, ir_param(&g->b, type_in(g, init[k])));
-    carry_body(g, n, init, 2 + (int)roll(g, 4));
+    carry_body(g, n, init, NULL, 2 + (int)roll(g, 4), next);
+    ir_yield(&g->b, n, next);
     close_scope(g, s);
     add_results(g, ir_while(&g->b, most, n, init, condition, s.region), n);
 }
@@ -448,13 +542,14 @@ make_while(Gen *g)
 static void
 make_if(Gen *g)
 {
-    Ref init[4], condition = pick(g, DT_bool);
+    Ref init[4], next[4], condition = pick(g, DT_bool);
     uint32_t n = carried(g, init);
     RegionId side[2];
 
     for (int k = 0; k < 2; k++) {
         Scope s = open_scope(g);
-        carry_body(g, n, init, 1 + (int)roll(g, 4));
+        carry_body(g, n, init, NULL, 1 + (int)roll(g, 4), next);
+        ir_yield(&g->b, n, next);
         side[k] = s.region;
         close_scope(g, s);
     }
@@ -464,12 +559,13 @@ make_if(Gen *g)
 static void
 make_structure(Gen *g)
 {
-    switch (roll(g, 8)) {
+    switch (roll(g, 9)) {
     case 0: make_for(g); break;
     case 1: make_while(g); break;
     case 2: make_if(g); break;
     case 3:
     case 4: make_map(g); break;
+    case 5: make_history(g); break;
     default: make_loop(g); break;
     }
 }
@@ -541,35 +637,6 @@ open_function(Module *m, const char *name, uint64_t seed, uint32_t d, bool kept)
     add_input(&g, type_array(DT_i32, 1, (uint32_t[]){6}), "q", INPUT_data, VARY_uniform);
     add_table(&g);
     return g;
-}
-
-/* v while it is of moderate size, else half of `old`; one program in four goes unguarded. */
-static Ref
-guarded(Gen *g, Ref v, Ref old, bool guard)
-{
-    Builder *b = &g->b;
-    Ref small = ir_lt(b, ir_abs(b, v), ir_number(b, DT_f32, 50));
-
-    return guard ? ir_select(b, small, v, ir_mul(b, old, ir_number(b, DT_f32, 0.5))) : v;
-}
-
-static Ref
-next_array(Gen *g, Ref x, bool guard)
-{
-    Type t = type_in(g, x);
-    Ref index[2];
-    Scope s = open_scope(g);
-
-    for (unsigned i = 0; i < t.rank; i++)
-        add(g, index[i] = ir_param(&g->b, type_scalar(DT_i32)));
-    Ref old = ir_at(&g->b, x, t.rank, index, true);
-    add(g, old);
-    g->left += 6;
-    make_statements(g, 6);
-    Ref v = guarded(g, pick(g, DT_f32), old, guard);
-    ir_yield(&g->b, 1, &v);
-    close_scope(g, s);
-    return ir_get(&g->b, ir_loop(&g->b, t.rank, t.dim, (FoldKind[]){FOLD_store}, s.region), 0);
 }
 
 static void
