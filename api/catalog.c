@@ -10,15 +10,46 @@
 struct EbmCatalog {
     Reading reading;
     ProgramList list;
+    uint32_t *line; /* one a declaration */
 };
+
+static uint32_t
+newlines_between(const SourceMap *sources, uint32_t file, uint32_t begin, uint32_t end)
+{
+    const Source *source = source_get(sources, file);
+    uint32_t n = 0;
+
+    for (uint32_t i = begin; source && i < end && i < source->size; i++)
+        n += source->text[i] == '\n';
+    return n;
+}
+
+/* Declarations of a file come in its order: its text is gone through once. */
+static void
+number_lines(EbmCatalog *c)
+{
+    Span last = {0};
+
+    c->line = arena_array(&c->reading.arena, uint32_t, c->list.n + 1);
+    for (size_t i = 0; i < c->list.n; i++) {
+        Span at = c->list.decl[i].span;
+        bool after = i > 0 && at.file == last.file && at.begin >= last.begin;
+        c->line[i] =
+            (after ? c->line[i - 1] : 1) +
+            newlines_between(&c->reading.sources, at.file, after ? last.begin : 0, at.begin);
+        last = at;
+    }
+}
 
 static void
 make_catalog(void *user)
 {
     EbmCatalog *c = user;
 
-    if (reading_open(&c->reading))
-        program_list(&c->reading.request, &c->list);
+    if (!reading_open(&c->reading))
+        return;
+    program_list(&c->reading.request, &c->list);
+    number_lines(c);
 }
 
 EbmStatus
@@ -64,17 +95,6 @@ ebm_catalog_count(const EbmCatalog *catalog)
     return catalog->list.n;
 }
 
-static uint32_t
-line_of(const SourceMap *sources, Span span)
-{
-    const Source *source = source_get(sources, span.file);
-    uint32_t line = 1;
-
-    for (uint32_t i = 0; source && i < span.begin && i < source->size; i++)
-        line += source->text[i] == '\n';
-    return line;
-}
-
 void
 ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret)
 {
@@ -87,7 +107,7 @@ ebm_catalog_decl(const EbmCatalog *catalog, size_t index, EbmDecl *ret)
         .result = d->result,
         .doc = d->doc,
         .args = d->n_arg,
-        .line = line_of(&catalog->reading.sources, d->span),
+        .line = catalog->line[index],
     };
 }
 

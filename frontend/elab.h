@@ -429,9 +429,14 @@ bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
 /* What the request says of the data of that name; NULL: nothing. */
 const ProgramShape *elab_given_shape(const Elab *e, const char *name);
 void elab_load_all_std(Elab *e);
+/* The library's file that declares it, or NULL; others are not read for it. */
+File *elab_find_std(Elab *e, DeclKind kind, const char *name);
 /* The file in which the request's expressions stand: it sees the main file, what that imports,
  * and the whole library. */
 File *elab_options_file(Elab *e);
+/* What expression x of the request sees; a number sees nothing, and no library is read for it.
+ */
+Env elab_options_env(Elab *e, const Expr *x);
 Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
 /* Says so if `name` means nothing there. */
 void elab_check_name(Elab *e, const Env *env, const char *name, Span span);
@@ -711,7 +716,7 @@ Env elab_file_env(File *file);
 /* ---- what the request names (elab_request.c) ---- */
 
 /* The file that declares it: the main file, those it imports, else any of the library. */
-File *elab_declared_in(Elab *e, const char *name);
+File *elab_declared_in(Elab *e, DeclKind kind, const char *name);
 void elab_take_settings(Elab *e);
 /* A declaration by its name, which may have arguments: `adam(lr = 1e-3)`; text NULL: the last
  * energy of the file. */

@@ -23,6 +23,15 @@ find_file(Elab *e, const char *name)
     return NULL;
 }
 
+static int
+own_decl(const File *f, const char *name)
+{
+    for (uint32_t i = 0; f && i < f->n_decls; i++)
+        if (f->decl[i].name == name)
+            return (int)i;
+    return -1;
+}
+
 static void
 declare(Elab *e, File *f, const Decl *d)
 {
@@ -91,6 +100,19 @@ elab_load_all_std(Elab *e)
 {
     for (size_t i = 0; i < n_std_files; i++)
         elab_load_std(e, std_file[i].name);
+}
+
+File *
+elab_find_std(Elab *e, DeclKind kind, const char *name)
+{
+    const char *head = arena_printf(e->arena, "%s %s", ast_decl_word(kind), name);
+
+    for (size_t i = 0; i < n_std_files; i++) {
+        File *f = strstr(std_file[i].text, head) ? elab_load_std(e, std_file[i].name) : NULL;
+        if (own_decl(f, name) >= 0)
+            return f;
+    }
+    return NULL;
 }
 
 static File *
@@ -215,6 +237,15 @@ Env
 elab_file_env(File *file)
 {
     return (Env){.file = file};
+}
+
+Env
+elab_options_env(Elab *e, const Expr *x)
+{
+    const Expr *of = x->kind == EXPR_UNARY ? x->left : x;
+    bool number = of->kind == EXPR_INT || of->kind == EXPR_REAL;
+
+    return elab_file_env(number ? NULL : elab_options_file(e));
 }
 
 /* ---- data ---- */
@@ -376,15 +407,6 @@ elab_find_local(const Env *env, const char *name)
         if (b->name == name)
             return b;
     return NULL;
-}
-
-static int
-own_decl(const File *f, const char *name)
-{
-    for (uint32_t i = 0; f && i < f->n_decls; i++)
-        if (f->decl[i].name == name)
-            return (int)i;
-    return -1;
 }
 
 static File *

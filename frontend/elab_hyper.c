@@ -172,14 +172,17 @@ hyper_value(Elab *e, const Env *env, const Asked *a, const Decl *d, Span *ret_sp
     size_t i = find_hyper(e, env, a);
     const Expr *set = e->setting[i], *x = set ? set : a->value;
     const AstType *t = a->param->type;
-    Env outside = elab_file_env(elab_options_file(e));
+    Env outside = *env;
     bool changes;
 
     if (!x)
         return NO_VALUE;
-    outside.local = e->time;
-    outside.act = e->act;
-    Value v = eval_hyper(e, set ? &outside : env, x, &changes);
+    if (set) {
+        outside = elab_options_env(e, set);
+        outside.local = e->time;
+        outside.act = e->act;
+    }
+    Value v = eval_hyper(e, &outside, x, &changes);
     if (ret_span)
         *ret_span = x->span;
     e->hyper[i].bound_to_t |= changes;

@@ -22,18 +22,14 @@ decl_named(const File *f, const char *name)
 }
 
 File *
-elab_declared_in(Elab *e, const char *name)
+elab_declared_in(Elab *e, DeclKind kind, const char *name)
 {
     if (e->main && decl_named(e->main, name))
         return e->main;
     for (uint32_t i = 0; e->main && i < e->main->n_imports; i++)
         if (decl_named(e->main->import[i], name))
             return e->main->import[i];
-    elab_load_all_std(e);
-    for (size_t i = 0; i < e->n_files; i++)
-        if (e->file[i]->std && decl_named(e->file[i], name))
-            return e->file[i];
-    return NULL;
+    return elab_find_std(e, kind, name);
 }
 
 static void
@@ -42,6 +38,7 @@ no_such(Elab *e, const char *name, DeclKind kind)
     const char **names;
     size_t n = 0, room = 0;
 
+    elab_load_all_std(e);
     for (size_t i = 0; i < e->n_files; i++)
         room += e->file[i]->n_decls;
     names = arena_array(e->arena, const char *, room + 1);
@@ -59,7 +56,7 @@ static FnVal *
 find_named(Elab *e, const char *name, DeclKind kind)
 {
     const char *word = intern_str(e->request->names, name);
-    File *f = elab_declared_in(e, word);
+    File *f = elab_declared_in(e, kind, word);
     const Decl *d = f ? decl_named(f, word) : NULL;
 
     if (d && d->kind == kind)
@@ -127,9 +124,9 @@ find_expression(Elab *e, const char *text, DeclKind kind, HyperOwner owner)
         return NULL;
     }
     FnVal *fn = find_named(e, x->name, kind);
-    Env env = elab_file_env(elab_options_file(e));
     if (!fn || !statics)
         return fn;
+    Env env = elab_file_env(elab_options_file(e));
     Value with = elab_with_statics(e, &env, fn, statics);
     return with.kind == VAL_fn ? with.fn : NULL;
 }
@@ -174,10 +171,10 @@ static void
 give_static(Elab *e, FnVal *fn, const Expr *x, const char *name)
 {
     const Static *st = find_static(fn->decl, name);
-    Env env = elab_file_env(elab_options_file(e));
 
     if (!st || !x)
         return;
+    Env env = elab_options_env(e, x);
     Value v = elab_eval(e, &env, x, MODE_term);
     if (elab_is_poison(v))
         return;
