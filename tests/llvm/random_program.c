@@ -350,9 +350,13 @@ next_array(Gen *g, Ref x, bool guard)
         add(g, index[i] = ir_param(&g->b, type_scalar(DT_i32)));
     Ref old = ir_at(&g->b, x, t.rank, index, true);
     add(g, old);
-    g->left += 6;
-    make_statements(g, 6);
+    make_statements(g, g->depth > 1 ? 2 : 6);
     Ref v = pick(g, (DType)t.dtype);
+    if (type_size(t) && roll(g, 3) == 0 && dtype_is_float((DType)t.dtype)) {
+        for (unsigned i = 0; i < t.rank; i++)
+            index[i] = make_index(g, t.dim[i], true);
+        v = ir_max(&g->b, v, ir_at(&g->b, x, t.rank, index, true));
+    }
     if (t.dtype == DT_f32)
         v = guarded(g, v, old, guard);
     ir_yield(&g->b, 1, &v);
@@ -507,8 +511,10 @@ make_history(Gen *g)
     add(g, param[0]);
     if (roll(g, 4) == 0)
         add(g, ir_at(&g->b, param[1], 2, (Ref[]){integer(g, 0), integer(g, 0)}, true));
-    carry_body(g, 1, init, param, 3, next);
-    Ref kept = roll(g, 3) || !is_there(g, param[0]) ? next[0] : next_array(g, param[0], true);
+    make_statements(g, 3);
+    bool there = is_there(g, param[0]);
+    next[0] = there && roll(g, 4) ? next_array(g, param[0], true) : of_type(g, t);
+    Ref kept = roll(g, 3) || !there ? next[0] : next_array(g, param[0], true);
     next[1] = set_row(g, param[1], kept, turn, 0, index);
     ir_yield(&g->b, 2, next);
     close_scope(g, s);
@@ -559,14 +565,16 @@ make_if(Gen *g)
 static void
 make_structure(Gen *g)
 {
-    switch (roll(g, 9)) {
+    switch (roll(g, 8)) {
     case 0: make_for(g); break;
     case 1: make_while(g); break;
     case 2: make_if(g); break;
-    case 3:
-    case 4: make_map(g); break;
-    case 5: make_history(g); break;
-    default: make_loop(g); break;
+    case 3: make_map(g); break;
+    default:
+        if (g->depth == 0 && roll(g, 2))
+            make_history(g);
+        else
+            make_loop(g);
     }
 }
 
@@ -647,6 +655,7 @@ make_step(Module *m, uint64_t seed, uint32_t d)
     bool guard = roll(&g, 4) != 0;
 
     make_statements(&g, 14);
+    g.left += 12;
     Ref next = next_array(&g, x, guard), kept = next_array(&g, c, guard);
     Ref scalar = guarded(&g, pick(&g, DT_f32), s, guard), count = pick(&g, DT_i32);
     Ref report = pick(&g, DT_f64);
@@ -664,6 +673,7 @@ make_eval(Module *m, uint64_t seed, uint32_t d)
     Ref x = g.pool[0];
 
     make_statements(&g, 10);
+    g.left += 6;
     Ref gradient = next_array(&g, x, true);
     ir_yield(&g.b, 2, (Ref[]){pick(&g, DT_f64), gradient});
     ir_outputs(&g.b, (Output[]){{"energy", false}, {"gradient", false}});

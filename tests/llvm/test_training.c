@@ -71,6 +71,30 @@ static const char crossing[] =
     "report,\n"
     "    %24 \"largest\" report\n}\n";
 
+/* A `for` that carries arrays: one whose elements are made of others of it, one added to at its
+ * own, and two that get a row a turn, one of them read meanwhile. */
+static const char carried[] =
+    "func @train(%1: f32[40] point chain \"x\", %2: f32[40] param uniform \"w\") {\n"
+    "  %3: i32 = const 0\n  %4: i32 = const 3\n  %5: f32 = const 0.5\n"
+    "  %6: f32[3, 40] = broadcast[] %5\n  %7: f32[40] = mul %1, %2\n"
+    "  %30: f32[3, 40] = broadcast[1] %1\n"
+    "  %8: (f32[40], f32[40], f32[3, 40], f32[3, 40]) = for[3] %3, %4, %1, %7, %6, %30\n"
+    "      (%9: i32, %10: f32[40], %11: f32[40], %12: f32[3, 40], %31: f32[3, 40]) {\n"
+    "    %13: f32[20] = slice[20, 1] %10\n    %14: f32[20] = slice[0, 1] %10\n"
+    "    %15: f32[40] = concat[0] %13, %14\n    %16: f32[40] = sub %10, %15\n"
+    "    %17: f32[40] = tanh %16\n    %18: f32[40] = add %11, %17\n"
+    "    %19: f32[40] = mul %17, %2\n    %20: f32[3, 40] = update[1] %12, %19, %9\n"
+    "    %32: f32[40] = at[1] %31, %3\n    %37: f32[20] = slice[20, 1] %32\n"
+    "    %38: f32[20] = slice[0, 1] %32\n    %39: f32[40] = concat[0] %37, %38\n"
+    "    %33: f32[40] = add %19, %39\n"
+    "    %34: f32[3, 40] = update[1] %31, %33, %9\n"
+    "    yield %17, %18, %20, %34\n  }\n"
+    "  %21: f32[40] = get[0] %8\n  %22: f32[40] = get[1] %8\n  %23: f32[3, 40] = get[2] %8\n"
+    "  %35: f32[3, 40] = get[3] %8\n  %36: f32[3, 40] = mul %23, %35\n"
+    "  %24: f32 = sum[0, 1] %36\n  %25: f64 = convert %24\n  %26: f32[40] = add %21, %22\n"
+    "  %27: f32[40] = batch_sum[@B@] %26\n  %28: f32[40] = sub %2, %27\n"
+    "  yield %25 \"loss\", %28 \"w\" param\n}\n";
+
 typedef struct Run {
     uint64_t first, n;
     unsigned failed, seed;
@@ -153,6 +177,7 @@ main(int argc, char **argv)
     if (first == 0) {
         failed += check_program("network", network, 0, true);
         failed += check_program("crossing", crossing, 0, true);
+        failed += check_program("carried", carried, 0, true);
     }
     for (uint64_t seed = first; seed < first + n; seed++) {
         char name[32];
