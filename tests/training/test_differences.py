@@ -38,7 +38,7 @@ loss ranked[S...](E: energy(real[S...]), x: real[S...]) -> real {
 }
 """
 STILL = "--using.step-size 0 --data-noise 0.3 --energy-reg 0.05 --k 2"
-# Losses, and options under which each of their terms counts.
+# Losses, and options under which each of their terms counts, at any step, or not at all.
 CASES = [
     ("contrastive_divergence", STILL),
     ("persistent_contrastive_divergence", STILL + " --slots 20 --warm 2"),
@@ -48,6 +48,8 @@ CASES = [
     ("score_matching", "--score-reg 0.2 --data-noise 0.3"),
     ("hutchinson_score_matching", "--score-reg 0.2 --data-noise 0.3 --directions 2"),
     ("sliced_score_matching", "--score-reg 0.2 --data-noise 0.3 --directions 2"),
+    ("sliced_score_matching", "--score-reg max(0.2,0.1*t) --data-noise max(0.3,0.1*t)"),
+    ("sliced_score_matching", ""),
     ("denoising_score_matching", "--score-reg 0.2 --sigma 0.3"),
     ("denoising_score_matching", "--score-reg 0.2 --sigma 0.3 --levels 3"),
     ("noise_contrastive_estimation", "--nu 2 --spread 1.5"),
