@@ -12,9 +12,16 @@
  */
 #include "passes/twins.h"
 
+/* Loops are many only in programs that were unrolled; there some stay as they are. */
+enum {
+    MOST_ROUNDS = 64,
+    MOST_WORK = 64, /* times the nodes of a function that are looked at in a round */
+};
+
 /* What is merged in a function: pairs of loops that do not overlap. */
 typedef struct Plan {
     Twins twins;
+    uint64_t work;
     Ref *first;     /* by id of a pair's second loop: the first, or NO_REF */
     int64_t **same; /* by id of it: what twins_find says */
     bool *late;     /* by id: a first loop, or between the two and in need of it */
@@ -24,20 +31,29 @@ typedef struct Plan {
 /* ---- finding pairs */
 
 static bool
-needs(const Function *f, const bool *late, uint32_t id)
+is_spent(const Plan *p)
 {
+    return p->work > MOST_WORK * (uint64_t)p->twins.f->n;
+}
+
+/* Does the node, or what stands in it, use a late one? */
+static bool
+needs_late(Plan *p, uint32_t id)
+{
+    const Function *f = p->twins.f;
     const Node *n = &f->node[id];
 
+    p->work++;
     for (uint32_t i = 0; i < n->n_args; i++)
-        if (late[n->arg[i].id])
+        if (p->late[n->arg[i].id])
             return true;
     for (uint32_t k = 0; k < n->n_regions; k++) {
         const Region *own = &f->region[n->own[k]];
         for (size_t i = 0; i < own->n_nodes; i++)
-            if (needs(f, late, own->node[i]))
+            if (needs_late(p, own->node[i]))
                 return true;
         for (uint32_t i = 0; i < own->n_yields; i++)
-            if (late[own->yield[i].id])
+            if (p->late[own->yield[i].id])
                 return true;
     }
     return false;
@@ -51,12 +67,13 @@ find_second(Plan *p, const Region *r, size_t at)
     uint32_t first = r->node[at];
 
     p->late[first] = true;
-    for (size_t i = at + 1; i < r->n_nodes; i++) {
+    for (size_t i = at + 1; i < r->n_nodes && !is_spent(p); i++) {
         uint32_t id = r->node[i];
-        p->late[id] = needs(f, p->late, id);
+        p->late[id] = needs_late(p, id);
         if (p->late[id] || !p->twins.live.node[id] || !twins_is_loop(f, id) ||
             !twins_same_turns(f, first, id))
             continue;
+        p->work += f->region[f->node[id].own[0]].n_nodes;
         p->same[id] = twins_find(&p->twins, first, id);
         if (!p->same[id])
             continue;
@@ -70,9 +87,11 @@ find_second(Plan *p, const Region *r, size_t at)
 }
 
 static bool
-has_partner(const Function *f, const Region *r, size_t at)
+has_partner(Plan *p, const Region *r, size_t at)
 {
-    for (size_t i = at + 1; i < r->n_nodes; i++)
+    const Function *f = p->twins.f;
+
+    for (size_t i = at + 1; i < r->n_nodes && !is_spent(p); i++, p->work++)
         if (twins_is_loop(f, r->node[i]) && twins_same_turns(f, r->node[at], r->node[i]))
             return true;
     return false;
@@ -90,7 +109,7 @@ find_pairs(Plan *p, RegionId region)
         size_t second = i;
         if (!p->twins.live.node[id])
             continue;
-        if (twins_is_loop(f, id) && has_partner(f, r, i))
+        if (twins_is_loop(f, id) && has_partner(p, r, i))
             second = find_second(p, r, i);
         for (uint32_t k = 0; second == i && k < f->node[id].n_regions; k++)
             find_pairs(p, f->node[id].own[k]);
@@ -279,15 +298,17 @@ merge(Rebuild *r, uint32_t id)
 Module *
 pass_merge(const Module *in, PassContext *ctx)
 {
-    for (;;) {
-        Plan **plan = arena_array(ctx->arena, Plan *, in->n + 1);
-        bool any = false;
+    Plan **plan = arena_array(ctx->arena, Plan *, in->n + 1);
+    Module *out = NULL;
+    bool any = true;
+
+    for (unsigned round = 0; any && round < MOST_ROUNDS; round++) {
+        any = false;
         for (size_t i = 0; i < in->n; i++) {
             plan[i] = plan_of(in->function[i], ctx->arena);
             any |= plan[i]->any;
         }
-        in = rebuild_module(in, ctx, any ? merge : NULL, plan);
-        if (!any)
-            return (Module *)(uintptr_t)in;
+        in = out = rebuild_module(in, ctx, any ? merge : NULL, plan);
     }
+    return out;
 }
