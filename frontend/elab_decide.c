@@ -4,9 +4,9 @@
  *
  * `if weight > 0` asks something that is known while compiling, though the weight is a number
  * that the kernel reads: the branch is taken here, and of the other nothing is left.  A loss is
- * differentiated, and the reverse of a branch would keep a gradient of its parameters for each
- * data point.  Such a hyperparameter is fixed: another value may need another kernel.  The
- * kernel is the same for all values that take the same branches.
+ * differentiated, and across a branch the loss and its reverse share nothing.  Such a
+ * hyperparameter is fixed: another value may need another kernel.  The kernel is the same for
+ * all values that take the same branches.
  */
 #include <string.h>
 
