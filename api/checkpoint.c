@@ -23,12 +23,18 @@ static const char *const owner_word[] = {
     [HYPER_optimizer] = "optimizer", [HYPER_dataset] = "data set",
 };
 
-/* Is it a number that the run reads?  Then its value stands in the recipe, not its text. */
+static bool
+is_number(const ProgramHyper *h)
+{
+    return !h->fixed || (h->has_value && !h->bound_to_t);
+}
+
+/* Is it a number?  Then its value stands in the recipe, not its text. */
 static const ProgramHyper *
 find_number(const Program *p, HyperOwner owner, const char *name)
 {
     for (size_t i = 0; i < p->n_hyper; i++)
-        if (p->hyper[i].owner == owner && !p->hyper[i].fixed &&
+        if (p->hyper[i].owner == owner && is_number(&p->hyper[i]) &&
             strcmp(p->hyper[i].name, name) == 0)
             return &p->hyper[i];
     return NULL;
@@ -55,17 +61,29 @@ write_number(const char *owner, const char *name, double value, FILE *out)
     fprintf(out, "%s.%s = %s\n", owner, name, text);
 }
 
+/* What the training takes it as; NULL: nothing of it depends on the number. */
+static const double *
+number_of(const EbmTraining *t, const ProgramHyper *h)
+{
+    const EbmManifest *m = t->kernel->engine.manifest;
+
+    for (uint32_t k = 0; h->input && k < m->n_hyper; k++)
+        if (strcmp(m->hyper[k].name, h->input) == 0)
+            return &t->values.hyper[k];
+    return h->fixed ? &h->value : NULL;
+}
+
 static void
 write_numbers(const EbmTraining *t, FILE *out)
 {
     const Program *p = &t->kernel->program->program;
-    const EbmManifest *m = t->kernel->engine.manifest;
 
-    for (size_t i = 0; i < p->n_hyper; i++)
-        for (uint32_t k = 0; p->hyper[i].input && k < m->n_hyper; k++)
-            if (strcmp(m->hyper[k].name, p->hyper[i].input) == 0)
-                write_number(owner_word[p->hyper[i].owner], p->hyper[i].name,
-                             t->values.hyper[k], out);
+    for (size_t i = 0; i < p->n_hyper; i++) {
+        const ProgramHyper *h = &p->hyper[i];
+        const double *value = is_number(h) ? number_of(t, h) : NULL;
+        if (value)
+            write_number(owner_word[h->owner], h->name, *value, out);
+    }
 }
 
 static void

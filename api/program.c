@@ -76,7 +76,7 @@ check_all_hypers(const Program *p, EbmReport **ret_report)
 {
     for (size_t i = 0; i < p->n_hyper; i++) {
         const ProgramHyper *h = &p->hyper[i];
-        if (!h->has_value || h->fixed)
+        if (!h->has_value)
             continue;
         EbmStatus status = check_hyper(h, h->value, ret_report);
         if (status != EBM_OK)

@@ -693,6 +693,9 @@ bool elab_check_nested(Elab *e);
 void elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p);
 /* Where that value is written: an option, or the default. */
 Span elab_hyper_span(Elab *e, const Env *env, HyperOwner owner, const Param *p);
+/* A bool of the kernel: what it is, if constants and hyperparameters of the loss alone say so.
+ * Those are fixed then. */
+Value elab_decide(Elab *e, Value condition);
 /* Is the argument used where sizes stand? */
 bool elab_in_shape(const Decl *d, const char *name);
 void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,

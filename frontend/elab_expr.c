@@ -283,10 +283,11 @@ elab_if(Elab *e, const Env *env, const Expr *x, Mode mode)
 
     if (elab_is_poison(c))
         return POISON;
-    if (c.kind == VAL_bool)
-        return eval_branch(e, env, c.b ? x->body : x->other, mode);
     if (!elab_is_number(c) || !type_eq(elab_value_type(e, c), type_scalar(DT_bool)))
         return FAIL(e, elab_condition, x->left->span, elab_value_text(e, c));
+    c = elab_decide(e, c);
+    if (c.kind == VAL_bool)
+        return eval_branch(e, env, c.b ? x->body : x->other, mode);
     RegionId then = region_begin(b);
     Value yes = eval_branch(e, env, x->body, mode);
     region_end(b);

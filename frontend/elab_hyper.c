@@ -4,7 +4,7 @@
  *
  * A number is read when the kernel runs, so that changing it compiles nothing.  What is bound
  * to an expression of `t`, an array, or a function is compiled in; so is an infinite default: a
- * bound that is not there costs nothing.
+ * bound that is not there costs nothing.  (elab_decide.c fixes those that decide branches of a loss.)
  */
 #include <math.h>
 #include <string.h>

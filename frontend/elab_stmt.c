@@ -340,8 +340,10 @@ eval_condition(Elab *e, const Env *env, const Expr *x, Value *ret)
     *ret = elab_eval(e, env, x, env->let_mode);
     if (elab_is_poison(*ret))
         return false;
-    if (elab_is_number(*ret) && type_eq(elab_value_type(e, *ret), type_scalar(DT_bool)))
+    if (elab_is_number(*ret) && type_eq(elab_value_type(e, *ret), type_scalar(DT_bool))) {
+        *ret = elab_decide(e, *ret);
         return true;
+    }
     complain(e, elab_condition, x->span, elab_value_text(e, *ret));
     return false;
 }

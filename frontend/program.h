@@ -87,13 +87,13 @@ typedef enum HyperOwner {
 
 /* A hyperparameter.  Its range is checked by whoever gives a value; bounds that are not there
  * are infinite.  `input` is the name of the entry functions' INPUT_hyper, which is absent
- * where the value is not used, or is not a number given at run time: then `fixed` holds. */
+ * where the value is not used or is compiled in.  Fixed are those that a run cannot set. */
 typedef struct ProgramHyper {
     const char *name;
     const char *input;
     HyperOwner owner;
     bool is_int;
-    bool fixed;      /* compiled in: bound to an expression of t, an array, an absent bound */
+    bool fixed;      /* an expression of t, an array, an absent bound; or it decides a branch */
     bool bound_to_t; /* ... of t */
     bool has_value;  /* `value`: the default, or the number that the request gave */
     double value;

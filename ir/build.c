@@ -150,12 +150,18 @@ node_hash(const Node *n, RegionId region)
     return attr_hash(h, n->op, n->type, &n->attr);
 }
 
+bool
+ir_same_operation(const Node *a, const Node *b)
+{
+    return a->op == b->op && a->n_args == b->n_args && a->n_results == b->n_results &&
+           type_eq(a->type, b->type) && attr_same(a->op, a->type, &a->attr, &b->attr);
+}
+
 static bool
 node_same(const Node *a, const Node *b)
 {
-    return a->op == b->op && a->n_args == b->n_args && type_eq(a->type, b->type) &&
-           (a->n_args == 0 || memcmp(a->arg, b->arg, a->n_args * sizeof *a->arg) == 0) &&
-           attr_same(a->op, a->type, &a->attr, &b->attr);
+    return ir_same_operation(a, b) &&
+           (a->n_args == 0 || memcmp(a->arg, b->arg, a->n_args * sizeof *a->arg) == 0);
 }
 
 /* Parameters are each their own; nodes with regions are compared by nobody; an array that is

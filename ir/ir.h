@@ -404,6 +404,9 @@ Scalar scalar_from_double(double value, DType d);
  * X-class ops convert d -> to. */
 Scalar ir_eval(Op op, DType d, DType to, const Scalar arg[3]);
 
+/* Do two nodes compute the same of the same operands, as far as they own no regions? */
+bool ir_same_operation(const Node *a, const Node *b);
+
 /* Is region `inner` the region `outer`, or inside it? */
 bool region_within(const Function *f, RegionId inner, RegionId outer);
 

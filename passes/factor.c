@@ -3,7 +3,8 @@
  * factor.c -- sums of outer products over the turns of a loop become one product after it
  *
  * needs   no calls; gradients as reverse mode leaves them
- * gives   loops that keep the factors of what they added up, and products of these
+ * gives   loops that keep the factors of what they added up, and products of these; the same of
+ *         branches (factor_if.c)
  * keeps   what is summed; this pass decides in which order, and the same one for every machine
  * not     sums whose terms are no larger than their factors
  *
@@ -11,7 +12,7 @@
  * at every turn: work of the size of the matrix.  The factors of all turns make the same sum as
  * one product of matrices, which then joins the sum over the batch (gather.c).
  */
-#include "passes/rebuild.h"
+#include "passes/factor.h"
 
 #include <string.h>
 
@@ -19,17 +20,7 @@
 
 enum {
     MAX_KEPT = 1 << 20, /* numbers that a factor of all turns may take */
-    MAX_TERMS = 1000    /* of a sum that is taken apart, and how deep it may be */
 };
-
-typedef struct Terms {
-    Outer *outer;
-    size_t n, cap;
-    Ref *rest; /* other terms */
-    size_t n_rest, cap_rest;
-    unsigned self; /* how often the carried value itself is a term */
-    unsigned work; /* nodes looked at; beyond MAX_TERMS the sum stays as it is */
-} Terms;
 
 typedef struct Loop {
     Rebuild *r;
@@ -54,38 +45,12 @@ turns(const Loop *l)
 }
 
 static bool
-pays(const Loop *l, Ref term, const Outer *o)
+pays(void *user, Type whole, Type x, Type y)
 {
-    const Function *f = l->r->from;
-    Type x = ir_type(f, o->x), y = ir_type(f, o->y);
+    const Loop *l = user;
 
-    return outer_pays(ir_type(f, term), x, y, l->axes + 1) &&
+    return outer_pays(whole, x, y, l->axes + 1) &&
            (type_size(x) + type_size(y)) * turns(l) <= MAX_KEPT;
-}
-
-static void
-collect(const Loop *l, RegionId body, Ref value, Ref self, Terms *t)
-{
-    const Function *f = l->r->from;
-    const Node *n = ir_node(f, value);
-    Arena *arena = l->r->ctx->arena;
-    Outer o;
-
-    if (t->work++ >= MAX_TERMS)
-        return;
-    if (self.id && ref_eq(value, self)) {
-        t->self++;
-    } else if (n->op == OP_add && n->region == body) {
-        collect(l, body, n->arg[0], self, t);
-        collect(l, body, n->arg[1], self, t);
-    } else if (outer_find(f, value, arena, &o) && pays(l, value, &o)) {
-        t->outer = arena_grow(arena, t->outer, t->n, &t->cap, t->n + 1, sizeof *t->outer);
-        t->outer[t->n++] = o;
-    } else {
-        t->rest =
-            arena_grow(arena, t->rest, t->n_rest, &t->cap_rest, t->n_rest + 1, sizeof *t->rest);
-        t->rest[t->n_rest++] = value;
-    }
 }
 
 static unsigned
@@ -129,12 +94,12 @@ find_terms(Loop *l)
 
     l->terms = arena_array(l->r->ctx->arena, Terms, l->n->n_results + 1);
     for (uint32_t i = 0; i < l->n->n_results; i++) {
-        Terms t = {.n = 0};
         Ref self;
         if (!is_sum(l, i, &self))
             continue;
-        collect(l, l->n->own[0], body->yield[i], self, &t);
-        if (t.n == 0 || t.work > MAX_TERMS || t.self != (l->n->op == OP_for))
+        Terms t = {.region = l->n->own[0], .self = self, .pays = pays, .user = l};
+        outer_terms(l->r->from, body->yield[i], l->r->ctx->arena, &t);
+        if (t.n == 0 || t.n_self != (l->n->op == OP_for))
             continue;
         l->terms[i] = t;
         l->n_factors += 2 * (uint32_t)t.n;
@@ -361,6 +326,8 @@ factor_out(Rebuild *r, uint32_t id)
     const Node *n = &r->from->node[id];
     Loop l = {.r = r, .n = n, .id = id};
 
+    if (n->op == OP_if)
+        return factor_branches(r, id);
     if (n->op != OP_for && n->op != OP_loop)
         return false;
     if (!(n->op == OP_for ? open_for(&l) : open_loop(&l)) || !find_terms(&l))

@@ -48,3 +48,37 @@ outer_pays(Type whole, Type x, Type y, unsigned axes)
 
     return most + axes <= MAX_RANK && type_size(whole) > type_size(x) + type_size(y);
 }
+
+enum { MAX_TERMS = 1000 }; /* of a sum that is taken apart, and how deep it may be */
+
+static void
+collect(const Function *f, Ref value, Arena *arena, Terms *t)
+{
+    const Node *n = ir_node(f, value);
+    Outer o;
+
+    if (t->work++ >= MAX_TERMS)
+        return;
+    if (t->self.id && ref_eq(value, t->self)) {
+        t->n_self++;
+    } else if (n->op == OP_add && n->region == t->region) {
+        collect(f, n->arg[0], arena, t);
+        collect(f, n->arg[1], arena, t);
+    } else if (outer_find(f, value, arena, &o) &&
+               t->pays(t->user, n->type, ir_type(f, o.x), ir_type(f, o.y))) {
+        t->outer = arena_grow(arena, t->outer, t->n, &t->cap, t->n + 1, sizeof *t->outer);
+        t->outer[t->n++] = o;
+    } else if (!ir_is_number(f, value, 0)) {
+        t->rest =
+            arena_grow(arena, t->rest, t->n_rest, &t->cap_rest, t->n_rest + 1, sizeof *t->rest);
+        t->rest[t->n_rest++] = value;
+    }
+}
+
+void
+outer_terms(const Function *f, Ref value, Arena *arena, Terms *t)
+{
+    collect(f, value, arena, t);
+    if (t->work > MAX_TERMS)
+        t->n = 0;
+}

@@ -21,4 +21,21 @@ bool outer_find(const Function *f, Ref r, Arena *arena, Outer *ret);
  * of; `axes` more are needed for what is summed. */
 bool outer_pays(Type whole, Type x, Type y, unsigned axes);
 
+/* A sum, taken apart. */
+typedef struct Terms {
+    RegionId region; /* whose additions are taken apart */
+    Ref self;        /* a carried value that may be among the terms, or NO_REF */
+    bool (*pays)(void *user, Type whole, Type x, Type y); /* is it worth keeping x and y? */
+    void *user;
+    Outer *outer;
+    size_t n, cap;
+    Ref *rest; /* other terms that are not 0 */
+    size_t n_rest, cap_rest;
+    unsigned n_self; /* how often `self` is a term */
+    unsigned work;   /* nodes looked at */
+} Terms;
+
+/* Fills in `outer`, `rest` and `n_self`; a sum that is too long has no outer products. */
+void outer_terms(const Function *f, Ref value, Arena *arena, Terms *t);
+
 #endif

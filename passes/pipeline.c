@@ -18,6 +18,7 @@ static const PassId middle[] = {
     PASS_inline,   /* no calls */
     PASS_simplify, /* what inlining showed */
     PASS_simplify, /* what moving out of loops showed */
+    PASS_merge,    /* a loop and its reverse compute what both need once */
     PASS_factor,   /* gradients of what loops multiply by are products */
     PASS_gather,   /* sums over the batch are sums over arrays */
     PASS_phases,   /* a training step is a function a phase */

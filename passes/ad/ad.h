@@ -31,6 +31,12 @@ typedef struct Tape {
     Ref *kept; /* array over the turns for each carried value, or NO_REF */
 } Tape;
 
+/* What the reverse of a `for` or `while` needs of the forward one. */
+typedef struct Needs {
+    bool *value;  /* by carried value: what it was at each turn */
+    bool ordered; /* what turns hand on is used: they are run through from the last on */
+} Needs;
+
 typedef struct Ad {
     Rebuild copy; /* of the source; copy.b is where everything goes */
     const Function *f;
@@ -46,8 +52,8 @@ typedef struct Ad {
     Ref *cot;
     Ref **cots;
     Tape *tape;
-    bool *leaf;  /* `at` nodes whose cotangent is collected and not scattered */
-    bool **need; /* by id of a loop: which carried values its reverse reads; shared by copies */
+    bool *leaf;   /* `at` nodes whose cotangent is collected and not scattered */
+    Needs **need; /* by id of a loop; shared by copies */
 } Ad;
 
 /* ---- the analysis */

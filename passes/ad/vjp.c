@@ -126,7 +126,7 @@ start(PassContext *ctx, Builder *b, const Function *f)
         .cots = arena_array(arena, Ref *, f->n),
         .tape = arena_array(arena, Tape, f->n),
         .leaf = arena_array(arena, bool, f->n),
-        .need = arena_array(arena, bool *, f->n),
+        .need = arena_array(arena, Needs *, f->n),
     };
 }
 

@@ -7,6 +7,8 @@
  * counts down.  What it needs of the values the loop carried was kept, turn by turn, on a tape:
  * an array over the turns.  Which values those are is found by building the reverse of the body
  * once for trial, with parameters in place of the tape, and looking which parameters it uses.
+ * Where it uses none, and hands on the cotangents as they came, turns only add to what is
+ * carried: the reverse counts up, so that it computes what the loop does when the loop does.
  */
 #include "passes/ad/ad.h"
 
@@ -169,16 +171,45 @@ trial_of(Ad *a, const Turns *t, Module *scratch)
     return trial;
 }
 
-/* Which carried values the reverse of the body uses. */
-static bool *
+/* Is the cotangent of each active carried value after a turn, `g`, what it was before, `old`?
+ */
+static bool
+hands_on(const Ad *a, const Turns *t, const Ref *g, const Ref *old)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (a->active.result[t->id][i] && !ref_eq(g[i], old[i]))
+            return false;
+    return true;
+}
+
+static bool
+any_of(const bool *flag, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (flag[i])
+            return true;
+    return false;
+}
+
+static Needs *
+needs_new(const Ad *a, const Turns *t)
+{
+    Needs *need = arena_new(a->ctx->arena, Needs);
+
+    need->value = arena_array(a->ctx->arena, bool, t->count + 1);
+    return need;
+}
+
+static Needs *
 find_needs(Ad *a, const Turns *t)
 {
     Module *scratch = module_new(a->ctx->arena);
     Ad trial = trial_of(a, t, scratch);
     Builder *b = &trial.copy.b;
     uint32_t *outer, n = ad_captures(a, t->body_id, true, &outer), k = 0;
-    bool *need = arena_array(a->ctx->arena, bool, t->count + 1);
+    Needs *need = needs_new(a, t);
     Ref *g = arena_array(a->ctx->arena, Ref, t->count + 1);
+    Ref *old = arena_array(a->ctx->arena, Ref, t->count + 1);
     Ref *all = arena_array(a->ctx->arena, Ref, t->count + n + 1);
 
     if (t->index.id)
@@ -186,7 +217,7 @@ find_needs(Ad *a, const Turns *t)
     for (uint32_t i = 0; i < t->count; i++)
         trial.copy.map[t->param[i].id] = ir_param(b, t->n->result[i]);
     for (uint32_t i = 0; i < t->count; i++)
-        g[i] = ir_param(b, t->n->result[i]);
+        g[i] = old[i] = ir_param(b, t->n->result[i]);
     for (uint32_t i = 0; i < n; i++)
         all[i] = ir_param(b, a->f->node[outer[i]].type);
     reverse_turn(&trial, t, g, outer, n, all);
@@ -199,20 +230,12 @@ find_needs(Ad *a, const Turns *t)
     ir_yield(b, k, all);
     Live live = live_find(b->function, a->ctx->arena);
     for (uint32_t i = 0; i < t->count; i++)
-        need[i] = live.node[trial.copy.map[t->param[i].id].id];
+        need->value[i] = live.node[trial.copy.map[t->param[i].id].id];
+    need->ordered = any_of(need->value, t->count) || !hands_on(a, t, g, old);
     return need;
 }
 
 /* ---- the forward sweep, with a tape */
-
-static bool
-any_of(const bool *flag, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (flag[i])
-            return true;
-    return false;
-}
 
 /* Reports tapes that cannot be: without a bound, or too large. */
 static int64_t
@@ -369,12 +392,12 @@ ad_copy_turns(Ad *a, uint32_t id)
 
     if (!a->need[id])
         a->need[id] = find_needs(a, &t);
-    bool *need = a->need[id];
-    int64_t most = tape_turns(a, &t, need);
+    int64_t most = tape_turns(a, &t, a->need[id]->value);
     if (most < 0) {
         most = 0;
-        need = a->need[id] = arena_array(a->ctx->arena, bool, t.count + 1);
+        a->need[id] = needs_new(a, &t);
     }
+    const bool *need = a->need[id]->value;
     Carry c = carry_of(a, &t);
     Ref from = t.index.id ? ad_arg(a, t.n, 0) : ad_index(b, 0), node;
     a->tape[id].from = from;
@@ -392,20 +415,38 @@ ad_copy_turns(Ad *a, uint32_t id)
 
 /* ---- the reverse sweep */
 
-/* Inside the reverse loop: maps the body's parameters to what they were in that turn.  Values
- * that nothing uses are 0. */
+/* Does the reverse count like the loop itself? */
+static bool
+counts_up(const Ad *a, const Turns *t)
+{
+    return t->index.id && !a->need[t->id]->ordered;
+}
+
+/* Inside the reverse loop, whose index is `i`: maps the body's parameters to what they were in
+ * that turn.  Values that nothing uses are 0. */
 static void
-recall(Ad *a, const Turns *t, Ref back)
+recall(Ad *a, const Turns *t, Ref i)
 {
     Builder *b = &a->copy.b;
     const Tape *tape = &a->tape[t->id];
-    Ref turn = ir_sub(b, ir_sub(b, tape->turns, ad_index(b, 1)), back);
+    Ref turn = ir_sub(b, ir_sub(b, tape->turns, ad_index(b, 1)), i);
 
     if (t->index.id)
-        a->copy.map[t->index.id] = ir_add(b, tape->from, turn);
-    for (uint32_t i = 0; i < t->count; i++)
-        a->copy.map[t->param[i].id] = tape->kept[i].id ? ir_at(b, tape->kept[i], 1, &turn, true)
-                                                       : ad_zero(b, t->n->result[i]);
+        a->copy.map[t->index.id] = counts_up(a, t) ? i : ir_add(b, tape->from, turn);
+    for (uint32_t k = 0; k < t->count; k++)
+        a->copy.map[t->param[k].id] = tape->kept[k].id ? ir_at(b, tape->kept[k], 1, &turn, true)
+                                                       : ad_zero(b, t->n->result[k]);
+}
+
+static Ref
+build_reverse(Ad *a, const Turns *t, uint32_t n, const Ref *init, RegionId body)
+{
+    Builder *b = &a->copy.b;
+    const Tape *tape = &a->tape[t->id];
+
+    if (counts_up(a, t))
+        return ir_for(b, tape->from, ad_arg(a, t->n, 1), n, init, body, t->n->attr.i);
+    return ir_for(b, ad_index(b, 0), tape->turns, n, init, body, most_turns(a, t));
 }
 
 static void
@@ -418,7 +459,6 @@ reverse_turns(Ad *a, const Node *n, const Ref *g)
     Ref *cot = arena_array(a->ctx->arena, Ref, t.count + 1);
     Ref *sum = arena_array(a->ctx->arena, Ref, n_outer + 1);
     const bool *active = a->active.result[t.id];
-    int64_t most = most_turns(a, &t);
 
     for (uint32_t i = 0; i < t.count; i++)
         if (active[i])
@@ -426,13 +466,13 @@ reverse_turns(Ad *a, const Node *n, const Ref *g)
     for (uint32_t i = 0; i < n_outer; i++)
         carried[k++] = ad_cot_full(a, outer[i]);
     RegionId body = region_begin(b);
-    Ref back = ir_param(b, type_scalar(DT_i32));
+    Ref index = ir_param(b, type_scalar(DT_i32));
     for (uint32_t i = 0; i < t.count; i++)
         if (active[i])
             cot[i] = ir_param(b, n->result[i]);
     for (uint32_t i = 0; i < n_outer; i++)
         sum[i] = ir_param(b, a->f->node[outer[i]].type);
-    recall(a, &t, back);
+    recall(a, &t, index);
     reverse_turn(a, &t, cot, outer, n_outer, sum);
     Ref *yield = arena_array(a->ctx->arena, Ref, k + 1);
     uint32_t m = 0;
@@ -443,7 +483,7 @@ reverse_turns(Ad *a, const Node *n, const Ref *g)
         yield[m++] = sum[i];
     ir_yield(b, k, yield);
     region_end(b);
-    Ref node = ir_for(b, ad_index(b, 0), a->tape[t.id].turns, k, carried, body, most);
+    Ref node = build_reverse(a, &t, k, carried, body);
     for (uint32_t i = 0; i < n_outer; i++)
         a->cot[outer[i]] = ir_get(b, node, k - n_outer + i);
     for (uint32_t i = m = 0; i < t.count; i++)

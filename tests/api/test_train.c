@@ -17,10 +17,10 @@ static const char *const model =
     "    param m: real[2] ~ normal(0, 0.1)\n"
     "    return 0.5 * sqnorm(x - m)\n"
     "}\n"
-    "loss squares[S...](E: energy(real[S...]), x: real[S...], weight: real > 0 = 1.0) -> real "
-    "{\n"
+    "loss squares[S...](E: energy(real[S...]), x: real[S...], weight: real > 0 = 1.0,\n"
+    "                   more: real >= 0 = 0.0) -> real {\n"
     "    report size = sqnorm(x)\n"
-    "    return weight * E(x)\n"
+    "    return weight * E(x) + (if more > 0 { more * sqnorm(grad(E)(x)) } else { 0.0 })\n"
     "}\n"
     "loss own[S...](E: energy(real[S...]), x: real[S...]) -> real {\n"
     "    param c: real = 0.5\n"
@@ -246,6 +246,8 @@ test_numbers(void)
     refused(status, report, EBM_ARGUMENT_ERROR, "expected lr >= 0, found -1");
     status = ebm_training_set_number(t, EBM_OWNER_loss, "wight", 1, &report);
     refused(status, report, EBM_ARGUMENT_ERROR, "did you mean 'weight'?");
+    status = ebm_training_set_number(t, EBM_OWNER_loss, "more", 1, &report);
+    refused(status, report, EBM_ARGUMENT_ERROR, "'more' is compiled in");
     status = ebm_training_set_number(t, EBM_OWNER_optimizer, "lr", 0, &report);
     worked(status, report);
     status = ebm_training_set_params(t, &m, 1, &report);

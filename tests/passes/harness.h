@@ -34,8 +34,11 @@ int harness_check(Subject *s, const Function *f);
 /* Checks the Laplacian by argument 0 against the trace of its Hessian by jvp(grad). */
 int harness_check_laplacian(Subject *s, const Function *f);
 
-/* Checks that simplify gives f's results to the bit (NaN being NaN). */
-int harness_check_simplify(Subject *s, const Function *f);
+/* Checks that simplify and merge give f's results to the bit (NaN being NaN). */
+int harness_check_exact(Subject *s, const Function *f);
+
+/* f, f where its first argument is another, and its gradients, side by side. */
+Function *harness_beside(Subject *s, const Function *f);
 
 /* Runs the passes up to the interpreter; NULL after diagnostics, which are printed. */
 Module *harness_expand(Subject *s);

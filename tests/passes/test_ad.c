@@ -242,6 +242,20 @@ run_random(void *user)
 }
 
 static void
+run_random_beside(void *user)
+{
+    Trial *t = user;
+    Builder b;
+
+    t->s.m = module_new(t->s.arena);
+    b = builder_at(t->s.m, function_new(t->s.m, "f"));
+    random_function(&b, t->s.seed);
+    t->s.low = -1;
+    t->s.high = 1;
+    t->failures = t->check(&t->s, harness_beside(&t->s, b.function));
+}
+
+static void
 try_random(const char *modes, uint64_t count, int (*check)(Subject *, const Function *))
 {
     for (uint64_t k = 0; k < count; k++)
@@ -294,12 +308,19 @@ test_random_laplacians_are_traces(void)
 static void
 test_simplifying_changes_no_bit(void)
 {
-    try_random("", 200, harness_check_simplify);
-    try_random("r", 60, harness_check_simplify);
+    try_random("", 200, harness_check_exact);
+    try_random("r", 60, harness_check_exact);
     for (size_t i = 0; i < n_programs; i++)
         CU_ASSERT_EQUAL(
-            try(run_program, programs[i].name, &programs[i], "r", harness_check_simplify, 0),
-            0);
+            try(run_program, programs[i].name, &programs[i], "r", harness_check_exact, 0), 0);
+}
+
+static void
+test_merging_changes_no_bit(void)
+{
+    for (uint64_t k = 0; k < 200; k++)
+        CU_ASSERT_EQUAL(
+            try(run_random_beside, "random beside", NULL, "", harness_check_exact, k), 0);
 }
 
 static CU_TestInfo tests[] = {
@@ -314,6 +335,7 @@ static CU_TestInfo tests[] = {
     {"random programs have their derivatives", test_random_programs_have_their_derivatives},
     {"random laplacians are traces", test_random_laplacians_are_traces},
     {"simplifying changes no bit", test_simplifying_changes_no_bit},
+    {"merging changes no bit", test_merging_changes_no_bit},
     CU_TEST_INFO_NULL,
 };
 
