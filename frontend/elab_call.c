@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* ---- activations ---- */
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* ---- limits ---- */
 

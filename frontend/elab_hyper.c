@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 #include "frontend/syntax.h"
 
 static bool

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* An index space being opened. */
 typedef struct Space {

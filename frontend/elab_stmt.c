@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 #include "frontend/elab_flow.h"
 
 /* ---- slots ---- */
