@@ -269,3 +269,14 @@ near_miss(const char *word, const char *const *candidates, size_t count)
     }
     return found;
 }
+
+bool
+diag_near(DiagList *list, Diag *d, const char *word, const char *const *candidates,
+          size_t count)
+{
+    const char *near = near_miss(word, candidates, count);
+
+    if (near)
+        diag_help(list, d, "did you mean '%s'?", near);
+    return near != NULL;
+}

@@ -72,4 +72,8 @@ const char *diag_name(DiagCode code);
  * letters may differ.  For "did you mean". */
 const char *near_miss(const char *word, const char *const *candidates, size_t count);
 
+/* Helps with the candidate nearest to `word`; false when none is near. */
+bool diag_near(DiagList *list, Diag *d, const char *word, const char *const *candidates,
+               size_t count);
+
 #endif

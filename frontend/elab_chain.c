@@ -213,12 +213,9 @@ no_chain_member(Elab *e, const ChainVal *c, const Expr *x)
         name[n++] = m->report[i];
     for (uint32_t i = 0; i < m->decl->n_params; i++)
         name[n++] = m->decl->params[i]->name;
-    const char *near = near_miss(x->name, name, n);
     Diag *d = complain(e, elab_no_member, x->at, arena_printf(e->arena, "'%s'", m->decl->name),
                        x->name);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
-    else
+    if (!diag_near(e->diags, d, x->name, name, n))
         diag_help(e->diags, d,
                   "a chain has what it moves, its states, what its step "
                   "reports, and its arguments");

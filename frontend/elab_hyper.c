@@ -231,11 +231,10 @@ no_nested(Elab *e, HyperOwner owner, const char *name)
     for (size_t i = 0; i < e->n_hypers; i++)
         if (e->hyper[i].owner == owner)
             names[n++] = e->hyper[i].name;
-    const char *near = near_miss(name, names, n), *dot = strrchr(name, '.');
+    const char *dot = strrchr(name, '.');
     Diag *d = complain(e, elab_no_hyper, (Span){0},
                        arena_printf(e->arena, "%.*s", (int)(dot - name), name), dot + 1);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
+    diag_near(e->diags, d, name, names, n);
 }
 
 bool

@@ -90,15 +90,13 @@ static bool
 unknown_type(Elab *e, const AstType *t)
 {
     static const char *const known[] = {"real", "int", "bool", "fn", "energy", "sampler"};
-    const char *near = near_miss(t->name, known, 6);
 
     if (strcmp(t->name, "simplex") == 0) {
         complain(e, unsupported, t->span, "a constrained type");
         return false;
     }
     Diag *d = complain(e, elab_unknown_type, t->span, t->name);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
+    diag_near(e->diags, d, t->name, known, sizeof known / sizeof *known);
     return false;
 }
 

@@ -722,13 +722,11 @@ parse_op(Parser *p)
     }
     const char *word =
         arena_strndup(p->arena, p->text + p->span.begin, p->span.end - p->span.begin);
-    const char *near = near_miss(word, names + 1, OP_COUNT - 1);
     if (p->failed)
         return OP_none;
     p->failed = true;
     Diag *d = diag_add(p->diags, DIAG_ir_operation, p->span, word);
-    if (near)
-        diag_help(p->diags, d, "did you mean '%s'?", near);
+    diag_near(p->diags, d, word, names + 1, OP_COUNT - 1);
     return OP_none;
 }
 
