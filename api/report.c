@@ -230,20 +230,43 @@ report_error(EbmReport **ret, const RtError *error)
     return make_report(ret, status_of(error->code), fill_message, &draft);
 }
 
-EbmStatus
-report_say(EbmReport **ret, EbmStatus status, const char *help, const char *format, ...)
+static EbmStatus
+say(EbmReport **ret, EbmStatus status, const char *help, const char *format, va_list arguments)
 {
     char *message = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
     int length = vasprintf(&message, format, arguments);
-    va_end(arguments);
     Draft draft = {.message = length < 0 ? "out of memory" : message, .help = help};
+
     make_report(ret, status, fill_message, &draft);
     if (length >= 0)
         free(message);
     return status;
+}
+
+EbmStatus
+report_say(EbmReport **ret, EbmStatus status, const char *help, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(ret, status, help, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+EbmStatus
+report_unknown(EbmReport **ret, const char *name, const char *const *names, size_t count,
+               const char *help, const char *format, ...)
+{
+    const char *near = near_miss(name, names, count);
+    char text[128];
+    va_list arguments;
+
+    snprintf(text, sizeof text, "did you mean '%s'?", near ? near : "");
+    va_start(arguments, format);
+    say(ret, EBM_ARGUMENT_ERROR, near ? text : help, format, arguments);
+    va_end(arguments);
+    return EBM_ARGUMENT_ERROR;
 }
 
 EbmStatus

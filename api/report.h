@@ -24,6 +24,11 @@ EbmStatus report_error(EbmReport **ret, const RtError *error);
 EbmStatus report_say(EbmReport **ret, EbmStatus status, const char *help, const char *format,
                      ...) __attribute__((format(printf, 4, 5)));
 
+/* A name that means nothing: the help is the nearest of `names`, else `help`. */
+EbmStatus report_unknown(EbmReport **ret, const char *name, const char *const *names,
+                         size_t count, const char *help, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
 EbmStatus report_memory(EbmReport **ret);
 
 EbmStatus status_of(RtCode code);

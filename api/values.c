@@ -101,29 +101,25 @@ find_bound(const Values *v, size_t first, const char *name)
 
 /* ---- hyperparameters */
 
+const char *const owner_word[HYPER_OWNERS] = {
+    [HYPER_energy] = "energy",       [HYPER_sampler] = "sampler",  [HYPER_loss] = "loss",
+    [HYPER_optimizer] = "optimizer", [HYPER_dataset] = "data set",
+};
+
 static EbmStatus
 unknown_hyper(const Values *v, EbmOwner owner, const char *name, EbmReport **ret_report)
 {
-    static const char *const word[] = {
-        [EBM_OWNER_energy] = "energy",    [EBM_OWNER_sampler] = "sampler",
-        [EBM_OWNER_loss] = "loss",        [EBM_OWNER_optimizer] = "optimizer",
-        [EBM_OWNER_dataset] = "data set",
-    };
     const Program *p = &v->kernel->program->program;
     const char **names = calloc(p->n_hyper + 1, sizeof *names);
-    char help[128] = "";
     size_t n = 0;
 
     for (size_t i = 0; names && i < p->n_hyper; i++)
         if (p->hyper[i].owner == (HyperOwner)owner)
             names[n++] = p->hyper[i].name;
-    const char *near = names ? near_miss(name, names, n) : NULL;
-    if (near)
-        snprintf(help, sizeof help, "did you mean '%s'?", near);
+    report_unknown(ret_report, name, names, n, NULL, "the %s has no hyperparameter '%s'",
+                   (unsigned)owner < HYPER_OWNERS ? owner_word[owner] : "program", name);
     free(names);
-    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
-                      "the %s has no hyperparameter '%s'",
-                      (unsigned)owner <= EBM_OWNER_dataset ? word[owner] : "program", name);
+    return EBM_ARGUMENT_ERROR;
 }
 
 static const ProgramHyper *
@@ -154,37 +150,19 @@ values_set_number(Values *v, EbmOwner owner, const char *name, double value,
 
 /* ---- arrays */
 
-/* A copy of the array as `type`, of the same shape. */
-static bool
-convert(const EbmArray *array, Type type, const char *name, RtArray *ret, RtError *error)
+/* The shape of a type, as arrays have it. */
+typedef struct Shape {
+    uint64_t extent[MAX_RANK];
+} Shape;
+
+static Shape
+shape_of(Type type)
 {
-    RtArray copy = {0};
-
-    if (!array_copy(array, name, &copy, error))
-        return false;
-    bool done = rt_array_convert(&copy, rt_type_of((EbmDType)type.dtype), ret, name, error);
-    rt_array_clear(&copy);
-    return done;
-}
-
-static bool
-same_shape(const EbmArray *array, Type type)
-{
-    bool same = array->rank == type.rank;
-
-    for (unsigned i = 0; same && i < type.rank; i++)
-        same = array->shape[i] == type.dim[i];
-    return same;
-}
-
-static ShapeText
-type_shape(Type type)
-{
-    uint64_t shape[MAX_RANK];
+    Shape s = {{0}};
 
     for (unsigned i = 0; i < type.rank; i++)
-        shape[i] = type.dim[i];
-    return array_shape_text(type.rank, shape);
+        s.extent[i] = type.dim[i];
+    return s;
 }
 
 static bool
@@ -218,11 +196,12 @@ set_bound(Bound *b, const EbmArray *array, EbmReport **ret_report)
     RtArray value = {0};
     RtError error = {0};
 
-    if (!same_shape(array, b->type))
-        return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", b->name,
-            type_shape(b->type).text, array_shape_text(array->rank, array->shape).text);
-    if (!convert(array, b->type, b->name, &value, &error) ||
+    EbmStatus status =
+        array_expect_shape(array, b->name, b->type.rank, shape_of(b->type).extent, ret_report);
+
+    if (status != EBM_OK)
+        return status;
+    if (!array_convert(array, b->name, rt_type_of((EbmDType)b->type.dtype), &value, &error) ||
         !values_in_range(&value, b->range, &error)) {
         rt_array_clear(&value);
         return report_error(ret_report, &error);
@@ -237,16 +216,13 @@ static EbmStatus
 unknown_array(const Values *v, const char *name, EbmReport **ret_report)
 {
     const char **names = calloc(v->n_bound + 1, sizeof *names);
-    char help[128] = "";
 
     for (size_t i = 0; names && i < v->n_bound; i++)
         names[i] = v->bound[i].name;
-    const char *near = names ? near_miss(name, names, v->n_bound) : NULL;
-    if (near)
-        snprintf(help, sizeof help, "did you mean '%s'?", near);
+    report_unknown(ret_report, name, names, names ? v->n_bound : 0, NULL,
+                   "the program reads no array '%s'", name);
     free(names);
-    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
-                      "the program reads no array '%s'", name);
+    return EBM_ARGUMENT_ERROR;
 }
 
 EbmStatus
@@ -329,13 +305,12 @@ compare_params(void *user)
             add_mismatch(m, "missing", b->name);
         else if (!g)
             continue;
-        else if (g->array.rank > EBM_MAX_RANK || !same_shape(&g->array, b->type))
+        else if (!array_has_shape(&g->array, b->type.rank, shape_of(b->type).extent))
             add_mismatch(
                 m,
-                arena_printf(
-                    &m->arena, "shape %s instead of %s of",
-                    array_shape_text(g->array.rank % (EBM_MAX_RANK + 1), g->array.shape).text,
-                    type_shape(b->type).text),
+                arena_printf(&m->arena, "shape %s instead of %s of",
+                             array_shape_text(g->array.rank, g->array.shape).text,
+                             array_shape_text(b->type.rank, shape_of(b->type).extent).text),
                 b->name);
     }
     for (size_t i = 0; i < m->n_given; i++)
@@ -384,11 +359,8 @@ make_room(const Values *v, RtArray *value, RtError *error)
 {
     for (size_t i = v->first_param; i < v->n_bound; i++) {
         const Bound *b = &v->bound[i];
-        uint64_t shape[MAX_RANK];
-        for (unsigned k = 0; k < b->type.rank; k++)
-            shape[k] = b->type.dim[k];
         if (!rt_array_create(&value[i - v->first_param], rt_type_of((EbmDType)b->type.dtype),
-                             b->type.rank, shape, b->name, error))
+                             b->type.rank, shape_of(b->type).extent, b->name, error))
             return false;
     }
     return true;
@@ -469,23 +441,13 @@ values_get_param(Values *v, const char *name, const EbmArray *ret, EbmReport **r
 {
     size_t i = find_bound(v, v->first_param, name);
     RtError error = {0};
-    RtView view;
-    RtCells cells;
 
     if (i == v->n_bound)
         return unknown_array(v, name, ret_report);
     if (!v->params_made && !draw_params(v, v->seed, true, &error))
         return report_error(ret_report, &error);
     const Bound *b = &v->bound[i];
-    if (!array_view(ret, name, &view, &error))
-        return report_error(ret_report, &error);
-    if (!same_shape(ret, b->type))
-        return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", name,
-            type_shape(b->type).text, array_shape_text(ret->rank, ret->shape).text);
-    if (!rt_cells_create(&view, 0, &cells, &error))
-        return report_error(ret_report, &error);
-    rt_cells_fill(&cells, b->value.type, b->value.data);
-    rt_cells_clear(&cells);
-    return report_nothing(ret_report);
+    EbmStatus status =
+        array_expect_shape(ret, name, b->type.rank, shape_of(b->type).extent, ret_report);
+    return status ? status : array_fill(ret, name, b->value.type, b->value.data, ret_report);
 }

@@ -34,6 +34,9 @@ bool values_open(Values *v, const EbmKernel *kernel, double *hyper, const void *
                  uint64_t seed);
 void values_close(Values *v);
 
+/* "energy", "data set": for messages and the recipe of a checkpoint. */
+extern const char *const owner_word[HYPER_OWNERS];
+
 /* As the functions of ebm.h of that name say. */
 EbmStatus values_set_number(Values *v, EbmOwner owner, const char *name, double value,
                             EbmReport **ret_report);
