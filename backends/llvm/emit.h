@@ -216,6 +216,7 @@ enum {
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
 LLVMValueRef vector_of(Emit *e, const Value *x);
+LLVMValueRef value_as(Emit *e, const Value *x, bool chain); /* one or the other */
 Value uniform_value(LLVMValueRef v);
 Value chain_value(LLVMValueRef v);
 Value index_value(Index i);
@@ -303,16 +304,19 @@ TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t row
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
-/* ---- control.c */
+/* ---- region.c */
 void emit_region(Emit *e, RegionId region);
 Frame *frame_open(Emit *e, RegionId region, unsigned n, const unsigned *up);
+/* A region with the instances of the one around it. */
+Frame *frame_same(Emit *e, RegionId region);
 void frame_close(Emit *e, Frame *frame);
-void emit_if(Emit *e, uint32_t id);
-void emit_for(Emit *e, uint32_t id);
-void emit_while(Emit *e, uint32_t id);
+/* Is operand k of n one value for all instances? */
+bool is_common(Emit *e, const Node *n, uint32_t k);
 typedef void InstanceFn(Emit *e, const Node *n, Value *ret);
 /* One instance of n after the other. */
 void emit_each(Emit *e, const Node *n, Value *ret, InstanceFn *fn);
+
+/* ---- turns.c */
 typedef struct Turns {
     LLVMBasicBlockRef before, head, body, done;
     LLVMValueRef i; /* i64 */
@@ -325,6 +329,13 @@ typedef struct Turns {
 Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once);
 /* Ends the body: returns the block it ends in. */
 LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
+
+/* ---- branch.c */
+void emit_if(Emit *e, uint32_t id);
+
+/* ---- control.c */
+void emit_for(Emit *e, uint32_t id);
+void emit_while(Emit *e, uint32_t id);
 
 /* ---- loop.c */
 void emit_loop(Emit *e, uint32_t id);
