@@ -16,8 +16,9 @@
     TYPE(f64, RT_f64, DT_f64, "f64") \
     TYPE(u8, RT_u8, DT_i32, "u8")
 
-RtType
-array_rt_type(EbmType type)
+/* RT_TYPE_COUNT for none. */
+static RtType
+rt_type(EbmType type)
 {
     switch (type) {
 #define TYPE(name, rt, dt, text) \
@@ -66,7 +67,7 @@ _Static_assert((int)EBM_TYPE_bool == (int)DT_bool && (int)EBM_TYPE_i32 == (int)D
 size_t
 ebm_type_size(EbmType type)
 {
-    RtType rt = array_rt_type(type);
+    RtType rt = rt_type(type);
     return rt == RT_TYPE_COUNT ? 0 : rt_type_size(rt);
 }
 
@@ -101,8 +102,7 @@ bool
 array_view(const EbmArray *array, const char *what, RtView *ret, RtError *error)
 {
     size_t bytes;
-    RtView view = {
-        .type = array_rt_type(array->type), .rank = array->rank, .data = array->data};
+    RtView view = {.type = rt_type(array->type), .rank = array->rank, .data = array->data};
 
     if (view.type == RT_TYPE_COUNT || array->rank > EBM_MAX_RANK)
         return rt_fail(error, RT_ARGUMENT, "'%s': an array of no type, or of rank %u", what,

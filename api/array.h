@@ -10,8 +10,6 @@
 #include "runtime/array.h"
 #include "runtime/cells.h"
 
-/* RT_TYPE_COUNT for none. */
-RtType array_rt_type(EbmType type);
 EbmType array_ebm_type(RtType type);
 DType array_dtype(EbmType type); /* u8 becomes i32 */
 EbmType array_from_dtype(DType type);

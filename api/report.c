@@ -26,7 +26,7 @@ _Static_assert((int)EBM_IO_ERROR == (int)RT_IO + 2 &&
                    (int)EBM_NOT_FINITE == (int)RT_NOT_FINITE + 1,
                "status_of lists the codes");
 
-EbmStatus
+static EbmStatus
 status_of(RtCode code)
 {
     static const EbmStatus status[RT_CODE_COUNT] = {

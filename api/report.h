@@ -31,8 +31,6 @@ EbmStatus report_unknown(EbmReport **ret, const char *name, const char *const *n
 
 EbmStatus report_memory(EbmReport **ret);
 
-EbmStatus status_of(RtCode code);
-
 /* Copies an option structure, or what is there of it in an older one, over defaults; false for
  * one that was never set up.  NULL leaves the defaults. */
 bool take_options(void *defaults, size_t size, const void *given);

@@ -420,12 +420,9 @@ void elab_nest_leave(Elab *e);
 /* ---- files and names (elab_file.c) ---- */
 
 bool elab_load_files(Elab *e);
-File *elab_load_std(Elab *e, const char *name);
 const Binding *elab_find_local(const Env *env, const char *name);
 /* A declaration that `name` means in `file`; NULL if there is none. */
 const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
-/* Shape of a `data` declaration; false after an error. */
-bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
 /* What the request says of the data of that name; NULL: nothing. */
 const ProgramShape *elab_given_shape(const Elab *e, const char *name);
 void elab_load_all_std(Elab *e);
@@ -435,7 +432,6 @@ File *elab_options_file(Elab *e);
 Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
 /* Says so if `name` means nothing there. */
 void elab_check_name(Elab *e, const Env *env, const char *name, Span span);
-const char *elab_near_name(Elab *e, const Env *env, const char *name);
 void elab_bind(Elab *e, Env *env, const char *name, Value v, Span span);
 void elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span);
 Value elab_decl_value(Elab *e, File *file, const Decl *d);
@@ -462,7 +458,6 @@ Value elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Ex
                      Mode mode);
 Value elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode);
 Value elab_choose(Elab *e, Value condition, Value a, Value b, Span span);
-Value elab_if(Elab *e, const Env *env, const Expr *x, Mode mode);
 /* Ends two regions begun one after the other with what they give; the `if` of them. */
 Value elab_join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise,
                         Value b, Mode mode, Span span);
@@ -501,7 +496,6 @@ void elab_solve_match(Elab *e, Solve *s, const AstType *type, Dims actual, Span 
                       const char *what);
 void elab_solve_end(Elab *e, Solve *s, Env *env);
 bool elab_type_of(Elab *e, const Env *env, const AstType *t, Type *ret);
-bool elab_dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret);
 bool elab_is_scalar_type(const AstType *t);
 bool elab_is_value_type(const AstType *t); /* of numbers: not functions, not tuples */
 /* Converts an argument, default or result to its declared type. */
@@ -526,8 +520,6 @@ Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value,
 bool elab_mentions(const Stmt *s, const char *name);
 /* Does the body of a loop pick from a list by what the loop makes known? */
 bool elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t n_gens);
-/* Interval of an int expression over the names in env; false if unknown. */
-bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
 /* Says which names of a recipe mean nothing (elab_names.c). */
 void elab_check_recipe(Elab *e, const Decl *d);
@@ -547,7 +539,6 @@ typedef struct Builtin {
 } Builtin;
 const Builtin *elab_find_builtin(const char *name);
 const Builtin *elab_builtin_table(size_t *ret_n);
-const char *elab_builtin_names(void);
 
 /* ---- training (elab_train.c and what it calls) ---- */
 
@@ -592,10 +583,8 @@ bool elab_build_dataset(Elab *e, FnVal *dataset);
 
 /* The value of a parameter that the call leaves out; NO_VALUE if it has no default. */
 Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
-/* A hyperparameter of this run: an input, or what the request or the default says. */
-Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d,
-                       const Param *p);
-/* The same of a sampler or optimizer; `text`: what it was given where it was named, or NULL. */
+/* A hyperparameter of a sampler or optimizer: an input, or what the request, `text` (where it
+ * was named, or NULL) or the default says. */
 Value elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const Param *p,
                        const Named *text, Span *ret_span);
 /* Says which settings of samplers inside others name nothing; after all was elaborated. */
@@ -630,8 +619,6 @@ Env elab_file_env(File *file);
 
 /* ---- what the request names (elab_request.c) ---- */
 
-/* The file that declares it: the main file, those it imports, else any of the library. */
-File *elab_declared_in(Elab *e, const char *name);
 void elab_take_settings(Elab *e);
 /* A declaration by its name, which may have arguments: `adam(lr = 1e-3)`; text NULL: the last
  * energy of the file. */

@@ -71,8 +71,8 @@ load_source(Elab *e, uint32_t source, bool std)
     return f;
 }
 
-File *
-elab_load_std(Elab *e, const char *name)
+static File *
+load_std(Elab *e, const char *name)
 {
     const char *full = arena_printf(e->arena, "std/%s", name);
     File *known = find_file(e, full);
@@ -90,7 +90,7 @@ void
 elab_load_all_std(Elab *e)
 {
     for (size_t i = 0; i < n_std_files; i++)
-        elab_load_std(e, std_file[i].name);
+        load_std(e, std_file[i].name);
 }
 
 static File *
@@ -163,7 +163,7 @@ load_import(Elab *e, File *from, const Decl *d)
         return NULL;
     }
     if (strncmp(d->text, "std/", 4) == 0) {
-        f = elab_load_std(e, d->text + 4);
+        f = load_std(e, d->text + 4);
         f = f ? f : unknown_std(e, d, d->text + 4);
     } else {
         f = load_relative(e, from, d);
@@ -178,7 +178,7 @@ load_import(Elab *e, File *from, const Decl *d)
 bool
 elab_load_files(Elab *e)
 {
-    e->prelude = elab_load_std(e, "prelude");
+    e->prelude = load_std(e, "prelude");
     if (e->request->file)
         e->main = load_source(e, e->request->file, false);
     else
@@ -312,8 +312,9 @@ dim_value(Elab *e, File *f, const Decl *d, const char *name)
     return FAIL(e, elab_no_data, d->name_span, d->name, d->name);
 }
 
-bool
-elab_data_type(Elab *e, File *f, const Decl *d, Type *ret)
+/* Shape of a `data` declaration; false after an error. */
+static bool
+data_type(Elab *e, File *f, const Decl *d, Type *ret)
 {
     const ProgramShape *shape = elab_given_shape(e, d->name);
     Env env = elab_file_env(f);
@@ -360,7 +361,7 @@ data_value(Elab *e, File *f, const Decl *d)
 {
     Type t;
 
-    if (!elab_data_type(e, f, d, &t))
+    if (!data_type(e, f, d, &t))
         return POISON;
     note_data(e, f, d, t);
     Value v = elab_entry_input(e, INPUT_data, d->name, t, VARY_uniform);
@@ -479,8 +480,8 @@ add_names(const File *f, const char **name, size_t *n)
         name[(*n)++] = f->decl[i].name;
 }
 
-const char *
-elab_near_name(Elab *e, const Env *env, const char *name)
+static const char *
+near_name(Elab *e, const Env *env, const char *name)
 {
     size_t n = 0, room = 0, n_builtins;
     const Builtin *table = elab_builtin_table(&n_builtins);
@@ -520,7 +521,7 @@ unknown_name(Elab *e, const Env *env, const char *name, Span span)
 
     if (e->diags->errors > DIAG_MAX_ERRORS)
         return POISON;
-    const char *from = importable(e, name), *near = elab_near_name(e, env, name);
+    const char *from = importable(e, name), *near = near_name(e, env, name);
     if (from)
         diag_help(e->diags, d, "import \"%s\" has it", from);
     else if (near)

@@ -194,8 +194,9 @@ hyper_value(Elab *e, const Env *env, const Asked *a, const Decl *d, Span *ret_sp
     return v.kind == VAL_fn && elab_is_machine(v.fn) ? tune(e, v, a) : v;
 }
 
-Value
-elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d, const Param *p)
+/* A hyperparameter of this run: an input, or what the request or the default says. */
+static Value
+own_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d, const Param *p)
 {
     const Asked a = ask(e, &(Tuning){owner, ""}, p, NULL);
 
@@ -215,7 +216,7 @@ elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const
 void
 elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p)
 {
-    Value v = elab_hyper_value(e, env, owner, d, p);
+    Value v = own_value(e, env, owner, d, p);
 
     v = elab_coerce(e, env, v, p->type, elab_hyper_span(e, env, owner, p),
                     arena_printf(e->arena, "'%s' of '%s'", p->name, d->name));
@@ -284,7 +285,7 @@ elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p)
     if (fn->entry && p->given)
         return given_value(e, env, p);
     if (fn->entry)
-        return elab_hyper_value(e, env, HYPER_energy, fn->decl, p);
+        return own_value(e, env, HYPER_energy, fn->decl, p);
     return p->value ? elab_eval(e, env, p->value, MODE_term) : NO_VALUE;
 }
 

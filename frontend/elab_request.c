@@ -21,8 +21,9 @@ decl_named(const File *f, const char *name)
     return NULL;
 }
 
-File *
-elab_declared_in(Elab *e, const char *name)
+/* The file that declares it: the main file, those it imports, else any of the library. */
+static File *
+declared_in(Elab *e, const char *name)
 {
     if (e->main && decl_named(e->main, name))
         return e->main;
@@ -57,7 +58,7 @@ static FnVal *
 find_named(Elab *e, const char *name, DeclKind kind)
 {
     const char *word = intern_str(e->request->names, name);
-    File *f = elab_declared_in(e, word);
+    File *f = declared_in(e, word);
     const Decl *d = f ? decl_named(f, word) : NULL;
 
     if (d && d->kind == kind)

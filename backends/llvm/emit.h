@@ -10,7 +10,6 @@
 #ifndef EBM_BACKENDS_LLVM_EMIT_H
 #define EBM_BACKENDS_LLVM_EMIT_H
 
-#include "backends/manifest.h"
 #include "backends/llvm/llvm.h"
 #include "backends/llvm/llvm_backend.h"
 #include "backends/manifest.h"
@@ -235,7 +234,6 @@ LLVMValueRef index_wide(Emit *e, Index i);
 Index index_of(Emit *e, const Value *x);
 Index index_add(Emit *e, Index a, Index b);      /* never leaves i64 */
 Index index_scale(Emit *e, Index a, int64_t by); /* by >= 0 */
-bool index_fits(Index a);
 /* op on two known indices, if that is known too. */
 bool index_pointwise(Emit *e, Op op, Index x, Index y, Value *ret);
 bool index_residue(Index a, int64_t modulus, int64_t *ret);

@@ -37,11 +37,7 @@ int harness_check_laplacian(Subject *s, const Function *f);
 /* Checks that simplify gives f's results to the bit (NaN being NaN). */
 int harness_check_simplify(Subject *s, const Function *f);
 
-/* Runs the passes up to the interpreter; NULL after diagnostics, which are printed. */
-Module *harness_expand(Subject *s);
-
 /* Random bits, uniform reals. */
 uint64_t harness_bits(uint64_t *state);
-double harness_uniform(uint64_t *state, double low, double high);
 
 #endif
