@@ -190,8 +190,7 @@ render(const DiagList *diags)
 
     if (!out)
         return NULL;
-    for (size_t i = 0; i < diags->count; i++)
-        diag_render(diags, &diags->diag[i], out);
+    diag_render(diags, out);
     if (fclose(out) != 0) {
         free(text);
         return NULL;

@@ -63,8 +63,9 @@ void diag_help(DiagList *list, Diag *d, const char *format, ...)
 void diag_note(DiagList *list, Diag *d, Span span, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* "name:line:column: error: message [code]", the line with the span underlined, help, notes. */
-void diag_render(const DiagList *list, const Diag *d, FILE *out);
+/* Each as "name:line:column: error: message [code]", the line with the span underlined, help,
+ * notes. */
+void diag_render(const DiagList *list, FILE *out);
 
 const char *diag_name(DiagCode code);
 

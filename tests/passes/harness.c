@@ -109,8 +109,7 @@ expand(Subject *s, const PassId *pass, size_t n)
     PassOptions options = {.arena = s->arena, .diags = &diags, .log = stdout, .verify = true};
     Module *m = pass_run(s->m, pass, n, &options);
 
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     if (!m)
         printf("%s: the passes fail\n", s->name);
     return m;

@@ -10,7 +10,6 @@
  */
 #include "check.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -213,19 +212,6 @@ test_reads(void)
     CU_ASSERT(fail_each(summarize, "") >= 10);
 }
 
-static unsigned
-count_entries(void)
-{
-    DIR *list = opendir(directory);
-    unsigned count = 0;
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
-    while (readdir(list))
-        count++;
-    closedir(list);
-    return count - 2;
-}
-
 /* Every failure leaves the old file, every success the new one, and nothing beside them. */
 static void
 check_writes(Scenario *scenario, Scenario *reader, const char *path)
@@ -241,7 +227,7 @@ check_writes(Scenario *scenario, Scenario *reader, const char *path)
         char *text = slurp(path, &size);
         CU_ASSERT(ok ? size > 3 : size == 3 && !memcmp(text, "old", 3));
         free(text);
-        CU_ASSERT_EQUAL(count_entries(), 1);
+        CU_ASSERT_EQUAL(count_entries(directory), 1);
         if (ok)
             CHECK_OK(reader(path, &error), error);
         if (!reached)
