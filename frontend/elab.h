@@ -417,24 +417,36 @@ void elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index,
                      const uint32_t *extent);
 void elab_nest_leave(Elab *e);
 
-/* ---- files and names (elab_file.c) ---- */
+/* ---- files (elab_file.c) ---- */
 
 bool elab_load_files(Elab *e);
-const Binding *elab_find_local(const Env *env, const char *name);
-/* A declaration that `name` means in `file`; NULL if there is none. */
-const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
-/* What the request says of the data of that name; NULL: nothing. */
-const ProgramShape *elab_given_shape(const Elab *e, const char *name);
 void elab_load_all_std(Elab *e);
 /* The file in which the request's expressions stand: it sees the main file, what that imports,
  * and the whole library. */
 File *elab_options_file(Elab *e);
+Env elab_file_env(File *file);
+
+/* ---- data (elab_data.c) ---- */
+
+/* What the request says of the data of that name; NULL: nothing. */
+const ProgramShape *elab_given_shape(const Elab *e, const char *name);
+/* The data of this file in whose shape `name` is; NULL if there is none. */
+const Decl *elab_names_dim(const File *f, const char *name);
+Value elab_dim_value(Elab *e, File *f, const Decl *d, const char *name);
+Value elab_data_value(Elab *e, File *f, const Decl *d);
+
+/* ---- names (elab_lookup.c) ---- */
+
+const Binding *elab_find_local(const Env *env, const char *name);
+/* A declaration that `name` means in `file`; NULL if there is none. */
+const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
+FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
+Value elab_decl_value(Elab *e, File *file, const Decl *d);
 Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
 /* Says so if `name` means nothing there. */
 void elab_check_name(Elab *e, const Env *env, const char *name, Span span);
 void elab_bind(Elab *e, Env *env, const char *name, Value v, Span span);
 void elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span);
-Value elab_decl_value(Elab *e, File *file, const Decl *d);
 
 /* ---- expressions (elab_expr.c, elab_op.c, elab_index.c, elab_loop.c) ---- */
 
@@ -524,7 +536,7 @@ bool elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t 
 /* Says which names of a recipe mean nothing (elab_names.c). */
 void elab_check_recipe(Elab *e, const Decl *d);
 
-/* ---- builtins (elab_builtin.c, elab_array.c) ---- */
+/* ---- builtins (elab_builtin.c) ---- */
 
 typedef Value BuiltinFn(Elab *e, const Env *env, const struct Builtin *b, FnVal *fn,
                         const Call *call, Mode mode);
@@ -614,8 +626,6 @@ bool elab_is_energy_param(const Param *p);
 void elab_bind_statics(Elab *e, FnVal *fn, Env *env);
 bool elab_is_state_param(const Param *p);
 Elab *elab_new(const ElabRequest *request, Program *program);
-FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
-Env elab_file_env(File *file);
 
 /* ---- what the request names (elab_request.c) ---- */
 
