@@ -20,6 +20,13 @@ find_column(const EbmTraining *t, const char *name)
     return NULL;
 }
 
+const RtArray *
+training_rows(const void *user, const char *name)
+{
+    const Column *c = find_column(user, name);
+    return c && c->rows.data ? &c->rows : NULL;
+}
+
 static EbmStatus
 unknown_column(const EbmTraining *t, const char *name, EbmReport **ret_report)
 {

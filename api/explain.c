@@ -103,7 +103,7 @@ static EbmStatus
 repeat(Explanation *x, EbmReport **ret_report)
 {
     RtError error = {0};
-    EbmStatus status = values_bind(&x->run->values, ret_report);
+    EbmStatus status = values_bind(&x->run->values, NULL, ret_report);
 
     if (status == EBM_OK)
         status = find_interpreter(x, ret_report);
@@ -189,11 +189,32 @@ element(Arena *a, const InterpBreak *b)
     return b->type.rank ? arena_printf(a, "%s]", text) : "";
 }
 
+/* The text of the requirement whose factor is 0 / 0; NULL: something else broke. */
 static const char *
-what_broke(Arena *a, const InterpBreak *b)
+requirement(const Explanation *x)
 {
+    const Program *p = &x->run->kernel->program->program;
+    Span at = x->broken.node->span;
+
+    for (size_t i = 0; x->broken.node->op == OP_div && i < p->n_requirement; i++) {
+        const ProgramRequirement *r = &p->requirement[i];
+        if (!r->before && r->span.file == at.file && r->span.begin == at.begin &&
+            r->span.end == at.end)
+            return r->text;
+    }
+    return NULL;
+}
+
+static const char *
+what_broke(Explanation *x)
+{
+    Arena *a = &x->arena;
+    const InterpBreak *b = &x->broken;
     const char *value = number(a, b->value), *where = element(a, b);
 
+    const char *required = requirement(x);
+    if (required)
+        return arena_printf(a, "'require' does not hold here: %s", required);
     switch (b->node->op) {
     case OP_arg:
         return arena_printf(a, "'%s' is %s already%s", b->function->input[b->node->attr.i].name,
@@ -223,8 +244,7 @@ say(void *user)
         (DiagList){.arena = &x->arena, .sources = &x->run->kernel->program->reading.sources};
     if (x->broken.node)
         diag_add(&x->diags, DIAG_step_not_finite, x->broken.node->span,
-                 (unsigned long long)x->step, (unsigned long long)x->chain,
-                 what_broke(&x->arena, &x->broken));
+                 (unsigned long long)x->step, (unsigned long long)x->chain, what_broke(x));
 }
 
 EbmStatus

@@ -205,7 +205,7 @@ start(EbmRun *run, EbmReport **ret_report)
 {
     RtView view = {0};
     RtError error = {0};
-    EbmStatus status = values_bind(&run->values, ret_report);
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
 
     if (status != EBM_OK || rt_run_started(run->run))
         return status;
@@ -407,7 +407,7 @@ ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
     RtView point_view, energy_view, grad_view;
     RtError error = {0};
     bool want_grad = grad && grad->data;
-    EbmStatus status = values_bind(&run->values, ret_report);
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
 
     if (status != EBM_OK)
         return status;
