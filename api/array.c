@@ -156,3 +156,17 @@ array_shape_text(uint32_t rank, const uint64_t *shape)
                              (unsigned long long)shape[i], i + 1 == rank ? "]" : "");
     return s;
 }
+
+RtView
+array_rows(const RtArray *array)
+{
+    RtView v = {.type = array->type, .rank = array->rank, .data = array->data};
+    ptrdiff_t stride = (ptrdiff_t)rt_type_size(array->type);
+
+    for (unsigned i = array->rank; i-- > 0;) {
+        v.shape[i] = array->shape[i];
+        v.stride[i] = stride;
+        stride *= (ptrdiff_t)array->shape[i];
+    }
+    return v;
+}

@@ -28,4 +28,7 @@ typedef struct ShapeText {
 } ShapeText;
 ShapeText array_shape_text(uint32_t rank, const uint64_t *shape);
 
+/* A dense array as it lies in memory. */
+RtView array_rows(const RtArray *array);
+
 #endif

@@ -148,21 +148,6 @@ training_check_data(const EbmTraining *t, EbmReport **ret_report)
     return EBM_OK;
 }
 
-/* The rows as they lie in memory. */
-static RtView
-view_of(const RtArray *rows)
-{
-    RtView v = {.type = rows->type, .rank = rows->rank, .data = rows->data};
-    ptrdiff_t stride = (ptrdiff_t)rt_type_size(rows->type);
-
-    for (unsigned i = rows->rank; i-- > 0;) {
-        v.shape[i] = rows->shape[i];
-        v.stride[i] = stride;
-        stride *= (ptrdiff_t)rows->shape[i];
-    }
-    return v;
-}
-
 bool
 training_hand_data(EbmTraining *t, RtError *error)
 {
@@ -171,7 +156,7 @@ training_hand_data(EbmTraining *t, RtError *error)
         const Column *c = find_column(t, name);
         if (!c)
             return rt_fail(error, RT_INTERNAL, "the kernel reads a column '%s'", name);
-        RtView view = view_of(&c->rows);
+        RtView view = array_rows(&c->rows);
         if (!rt_training_set_data(t->training, name, &view, error))
             return false;
     }

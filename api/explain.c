@@ -20,6 +20,7 @@ typedef struct Explanation {
     unsigned char *record[2]; /* as the kernel lays states out, and the interpreter */
     double *hyper;            /* both in the interpreter's order */
     const void **input;
+    unsigned char **condition;
     InterpBreak broken;
     Arena arena;
     DiagList diags;
@@ -66,7 +67,8 @@ allocate(Explanation *x)
         x->record[i] = aligned_alloc(64, (m[i]->state_bytes + 64) / 64 * 64);
     x->hyper = calloc((size_t)m[1]->n_hyper + 1, sizeof *x->hyper);
     x->input = calloc((size_t)m[1]->n_inputs + 1, sizeof *x->input);
-    return x->record[0] && x->record[1] && x->hyper && x->input;
+    x->condition = calloc((size_t)m[1]->n_exchange + 1, sizeof *x->condition);
+    return x->record[0] && x->record[1] && x->hyper && x->input && x->condition;
 }
 
 static void
@@ -95,8 +97,13 @@ copy_inputs(Explanation *x, EbmLaunch *launch)
         for (size_t k = 0; k < x->run->values.n_bound; k++)
             if (strcmp(to->input[i].name, x->run->values.bound[k].name) == 0)
                 x->input[i] = x->run->values.bound[k].value.data;
+    for (uint32_t i = 0; i < to->n_exchange; i++)
+        for (uint32_t k = 0; k < from->n_exchange; k++)
+            if (strcmp(to->exchange[i].slot.name, from->exchange[k].slot.name) == 0)
+                x->condition[i] = launch->exchange[k];
     launch->hyper = x->hyper;
     launch->input = x->input;
+    launch->exchange = x->condition;
 }
 
 static EbmStatus
@@ -266,6 +273,7 @@ ebm_run_explain(EbmRun *run, EbmReport **ret_report)
         free(x.record[i]);
     free(x.hyper);
     free(x.input);
+    free(x.condition);
     compilation_close(&x.compilation);
     arena_free(&x.arena);
     return status;

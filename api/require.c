@@ -52,12 +52,17 @@ bind_array(Check *c, uint32_t i, EbmReport **ret_report)
     const char *name = c->f->input[i].name;
     const RtArray *rows = c->rows ? c->rows->find(c->rows->user, name) : NULL;
 
-    for (size_t k = 0; !rows && k < c->values->n_bound; k++)
-        if (strcmp(c->values->bound[k].name, name) == 0)
-            c->arg[i] = c->values->bound[k].value.data;
-    if (rows) {
+    for (size_t k = 0; !rows && k < c->values->n_bound; k++) {
+        const Bound *b = &c->values->bound[k];
+        if (strcmp(b->name, name) != 0)
+            continue;
+        if (b->range && b->range->each && b->set)
+            rows = &b->value;
+        c->arg[i] = b->value.data;
+    }
+    c->arg[i] = rows ? rows->data : c->arg[i];
+    if (rows && rows->shape[0] > 1) {
         Type t = ir_type(c->f, c->f->region[0].param[i]);
-        c->arg[i] = rows->data;
         c->stride[i] = (size_t)type_size(t) * dtype_size((DType)t.dtype);
         c->n_rows = rows->shape[0];
     }

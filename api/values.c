@@ -172,14 +172,28 @@ convert(const EbmArray *array, Type type, const char *name, RtArray *ret, RtErro
     return done;
 }
 
+/* Is the shape the type's, behind `leading` other axes? */
+static bool
+shape_ends(const EbmArray *array, unsigned leading, Type type)
+{
+    bool same = array->rank == leading + type.rank;
+
+    for (unsigned i = 0; same && i < type.rank; i++)
+        same = array->shape[leading + i] == type.dim[i];
+    return same;
+}
+
 static bool
 same_shape(const EbmArray *array, Type type)
 {
-    bool same = array->rank == type.rank;
+    return shape_ends(array, 0, type);
+}
 
-    for (unsigned i = 0; same && i < type.rank; i++)
-        same = array->shape[i] == type.dim[i];
-    return same;
+/* Is there one of it for each chain or point? */
+static bool
+is_each(const Bound *b)
+{
+    return b->range && b->range->each;
 }
 
 static ShapeText
@@ -223,10 +237,11 @@ set_bound(Values *v, Bound *b, const EbmArray *array, EbmReport **ret_report)
     RtArray value = {0};
     RtError error = {0};
 
-    if (!same_shape(array, b->type))
-        return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", b->name,
-            type_shape(b->type).text, array_shape_text(array->rank, array->shape).text);
+    if (!shape_ends(array, is_each(b), b->type))
+        return report_say(ret_report, EBM_SHAPE_ERROR, NULL,
+                          "'%s': expected the shape %s%s, found %s", b->name,
+                          type_shape(b->type).text, is_each(b) ? " for each" : "",
+                          array_shape_text(array->rank, array->shape).text);
     if (!convert(array, b->type, b->name, &value, &error) ||
         !values_in_range(&value, b->range, &error)) {
         rt_array_clear(&value);
@@ -445,6 +460,18 @@ values_init_params(Values *v, uint64_t seed, EbmReport **ret_report)
     if (!draw_params(v, seed, false, &error))
         return report_error(ret_report, &error);
     return report_nothing(ret_report);
+}
+
+bool
+values_condition(const Values *v, uint32_t index, RtView *ret, RtError *error)
+{
+    const char *name = v->kernel->engine.manifest->exchange[index].slot.name;
+    size_t i = find_bound(v, 0, name);
+
+    if (i == v->n_bound || !v->bound[i].set)
+        return rt_fail(error, RT_ARGUMENT, "'%s' is not set", name);
+    *ret = array_rows(&v->bound[i].value);
+    return true;
 }
 
 EbmStatus

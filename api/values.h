@@ -59,6 +59,9 @@ EbmStatus values_get_param(Values *v, const char *name, const EbmArray *ret,
  */
 bool values_in_range(const RtArray *value, const ProgramData *info, RtError *error);
 
+/* A view of the condition that is value `index` of the kernel's exchange: [rows, ...]. */
+bool values_condition(const Values *v, uint32_t index, RtView *ret, RtError *error);
+
 /* Hands arrays to the kernel, drawing parameters that nobody set; reports what is missing, and
  * what is not as the program requires.  `rows` may be NULL. */
 EbmStatus values_bind(Values *v, const ValueRows *rows, EbmReport **ret_report);

@@ -121,7 +121,7 @@ input_known(Known *k, const Input *in)
     case INPUT_data:
     case INPUT_given: break;
     case INPUT_point:
-        if (is_column(k->e, in->name))
+        if (!k->e->request->loss || is_column(k->e, in->name))
             break;
         return false;
     default: return false;

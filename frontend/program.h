@@ -109,6 +109,7 @@ typedef struct ProgramData {
     Type type;
     double low, high; /* range of the elements */
     bool low_open, high_open;
+    bool each; /* a condition of which each chain, or point, has its own: an INPUT_point */
     const char *doc;
 } ProgramData;
 
