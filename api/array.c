@@ -186,6 +186,12 @@ array_dense_view(RtType type, unsigned rank, const uint64_t *shape, void *data)
     return v;
 }
 
+RtView
+array_rows(const RtArray *array)
+{
+    return array_dense_view(array->type, array->rank, array->shape, array->data);
+}
+
 /* ---- shapes */
 
 ShapeText

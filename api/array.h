@@ -30,6 +30,7 @@ EbmStatus array_fill(const EbmArray *array, const char *what, RtType from, const
 
 /* A dense array where it lies. */
 RtView array_dense_view(RtType type, unsigned rank, const uint64_t *shape, void *data);
+RtView array_rows(const RtArray *array);
 
 /* ---- shapes */
 

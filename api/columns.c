@@ -20,6 +20,13 @@ find_column(const EbmTraining *t, const char *name)
     return NULL;
 }
 
+const RtArray *
+training_rows(const void *user, const char *name)
+{
+    const Column *c = find_column(user, name);
+    return c && c->rows.data ? &c->rows : NULL;
+}
+
 static EbmStatus
 unknown_column(const EbmTraining *t, const char *name, EbmReport **ret_report)
 {
@@ -135,7 +142,7 @@ training_hand_data(EbmTraining *t, RtError *error)
         const Column *c = find_column(t, name);
         if (!c)
             return rt_fail(error, RT_INTERNAL, "the kernel reads a column '%s'", name);
-        RtView view = array_dense_view(c->rows.type, c->rows.rank, c->rows.shape, c->rows.data);
+        RtView view = array_rows(&c->rows);
         if (!rt_training_set_data(t->training, name, &view, error))
             return false;
     }

@@ -209,8 +209,13 @@ report_nothing(EbmReport **ret)
 EbmStatus
 report_diags(EbmReport **ret, const DiagList *diags)
 {
-    EbmStatus status = diags->errors ? EBM_PROGRAM_ERROR : EBM_OK;
+    return report_diags_as(ret, diags, EBM_PROGRAM_ERROR);
+}
 
+EbmStatus
+report_diags_as(EbmReport **ret, const DiagList *diags, EbmStatus status)
+{
+    status = diags->errors ? status : EBM_OK;
     if (!ret || diags->count == 0) {
         report_nothing(ret);
         return status;

@@ -18,6 +18,9 @@ EbmStatus report_nothing(EbmReport **ret);
 /* All diagnostics; EBM_PROGRAM_ERROR when one of them is an error, else EBM_OK. */
 EbmStatus report_diags(EbmReport **ret, const DiagList *diags);
 
+/* The same; `status` when one of them is an error. */
+EbmStatus report_diags_as(EbmReport **ret, const DiagList *diags, EbmStatus status);
+
 EbmStatus report_error(EbmReport **ret, const RtError *error);
 
 /* One message without a place; help may be NULL. */

@@ -104,6 +104,7 @@ ebm_run_set_array(EbmRun *run, const char *name, const EbmArray *array, EbmRepor
     EbmStatus status = check_waiting(run, ret_report);
 
     rt_run_changed(run->run);
+    run->given = false;
     return status ? status : values_set_array(&run->values, name, array, ret_report);
 }
 
@@ -201,14 +202,31 @@ ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
     return report_nothing(ret_report);
 }
 
+/* Puts the conditions of each chain in their places. */
+static bool
+give_conditions(EbmRun *run, RtError *error)
+{
+    const EbmManifest *m = run->kernel->engine.manifest;
+    RtView view;
+
+    for (uint32_t i = 0; !run->given && i < m->n_exchange; i++)
+        if (!values_condition(&run->values, i, &view, error) ||
+            !rt_run_set_condition(run->run, i, &view, error))
+            return false;
+    run->given = true;
+    return true;
+}
+
 /* Binds, and starts the chains unless they are. */
 static EbmStatus
 start(EbmRun *run, EbmReport **ret_report)
 {
     RtView view = {0};
     RtError error = {0};
-    EbmStatus status = values_bind(&run->values, ret_report);
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
 
+    if (status == EBM_OK && !give_conditions(run, &error))
+        status = report_error(ret_report, &error);
     if (status != EBM_OK || rt_run_started(run->run))
         return status;
     if (run->has_start)
@@ -402,21 +420,39 @@ ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *states, size_t count,
     return done ? report_nothing(ret_report) : report_error(ret_report, &error);
 }
 
+/* The conditions of the points, by exchange; NULL after an error. */
+static RtView *
+point_conditions(const EbmRun *run, RtError *error)
+{
+    uint32_t n = run->kernel->engine.manifest->n_exchange;
+    RtView *view = calloc((size_t)n + 1, sizeof *view);
+    bool done = view || rt_fail_memory(error, "conditions", n * sizeof *view);
+
+    for (uint32_t i = 0; done && i < n; i++)
+        done = values_condition(&run->values, i, &view[i], error);
+    if (done)
+        return view;
+    free(view);
+    return NULL;
+}
+
 EbmStatus
 ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
                  const EbmArray *grad, EbmReport **ret_report)
 {
-    RtView point_view, energy_view, grad_view;
+    RtView point_view, energy_view, grad_view, *condition = NULL;
     RtError error = {0};
     bool want_grad = grad && grad->data;
-    EbmStatus status = values_bind(&run->values, ret_report);
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
 
     if (status != EBM_OK)
         return status;
     bool done = array_view(points, "points", &point_view, &error) &&
                 real_view(energy, "energies", &energy_view, &error) &&
                 (!want_grad || real_view(grad, "gradients", &grad_view, &error)) &&
-                rt_run_evaluate(run->run, &point_view, &energy_view,
+                (condition = point_conditions(run, &error)) != NULL &&
+                rt_run_evaluate(run->run, &point_view, condition, &energy_view,
                                 want_grad ? &grad_view : NULL, &error);
+    free(condition);
     return done ? report_nothing(ret_report) : report_error(ret_report, &error);
 }

@@ -177,8 +177,9 @@ training_allocate(EbmTraining *t, EbmReport **ret_report)
 
     if (t->allocated)
         return report_nothing(ret_report);
+    const ValueRows rows = {training_rows, t};
     EbmStatus status = training_check_data(t, ret_report);
-    status = status ? status : values_bind(&t->values, ret_report);
+    status = status ? status : values_bind(&t->values, &rows, ret_report);
     if (status != EBM_OK)
         return status;
     if (!training_hand_data(t, &error) || !rt_training_allocate(t->training, &error))

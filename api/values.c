@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/array.h"
-#include "api/values.h"
+#include "api/require.h"
 #include "base/text.h"
 
 /* ---- the list */
@@ -32,12 +32,15 @@ list_one(Values *v, const char *name, Type type, const ProgramData *range)
     };
 }
 
-/* Hyperparameters that the kernel does not read have no place in it. */
+/* Hyperparameters that the kernel does not read have no place in it; requirements may read
+ * them. */
 static void
 set_hyper(Values *v, const ProgramHyper *h, double value)
 {
     const EbmManifest *m = v->kernel->engine.manifest;
 
+    v->number[h - v->kernel->program->program.hyper] = value;
+    v->checked = false;
     for (uint32_t i = 0; h->input && i < m->n_hyper; i++)
         if (strcmp(m->hyper[i].name, h->input) == 0) {
             v->hyper[i] = value;
@@ -66,7 +69,8 @@ values_open(Values *v, const EbmKernel *kernel, double *hyper, const void **inpu
     *v = (Values){.kernel = kernel, .hyper = hyper, .input = input, .seed = seed};
     v->bound = calloc(n + 1, sizeof *v->bound);
     v->hyper_set = calloc((size_t)v->kernel->engine.manifest->n_hyper + 1, sizeof(bool));
-    if (!v->bound || !v->hyper_set)
+    v->number = calloc(p->n_hyper + 1, sizeof *v->number);
+    if (!v->bound || !v->hyper_set || !v->number)
         return false;
     for (size_t i = 0; i < p->n_data; i++)
         list_one(v, p->data[i].name, p->data[i].type, &p->data[i]);
@@ -85,6 +89,7 @@ values_close(Values *v)
     for (size_t i = 0; i < v->n_bound; i++)
         rt_array_clear(&v->bound[i].value);
     free(v->bound);
+    free(v->number);
     free(v->hyper_set);
 }
 
@@ -165,6 +170,24 @@ shape_of(Type type)
     return s;
 }
 
+/* Is the shape the type's, behind `leading` other axes? */
+static bool
+shape_ends(const EbmArray *array, unsigned leading, Type type)
+{
+    bool same = array->rank == leading + type.rank;
+
+    for (unsigned i = 0; same && i < type.rank; i++)
+        same = array->shape[leading + i] == type.dim[i];
+    return same;
+}
+
+/* Is there one of it for each chain or point? */
+static bool
+is_each(const Bound *b)
+{
+    return b->range && b->range->each;
+}
+
 static bool
 outside(double v, const ProgramData *d)
 {
@@ -191,21 +214,22 @@ values_in_range(const RtArray *value, const ProgramData *d, RtError *error)
 }
 
 static EbmStatus
-set_bound(Bound *b, const EbmArray *array, EbmReport **ret_report)
+set_bound(Values *v, Bound *b, const EbmArray *array, EbmReport **ret_report)
 {
     RtArray value = {0};
     RtError error = {0};
 
-    EbmStatus status =
-        array_expect_shape(array, b->name, b->type.rank, shape_of(b->type).extent, ret_report);
-
-    if (status != EBM_OK)
-        return status;
+    if (!shape_ends(array, is_each(b), b->type))
+        return report_say(
+            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s%s, found %s",
+            b->name, array_shape_text(b->type.rank, shape_of(b->type).extent).text,
+            is_each(b) ? " for each" : "", array_shape_text(array->rank, array->shape).text);
     if (!array_convert(array, b->name, rt_type_of((EbmDType)b->type.dtype), &value, &error) ||
         !values_in_range(&value, b->range, &error)) {
         rt_array_clear(&value);
         return report_error(ret_report, &error);
     }
+    v->checked = false;
     rt_array_clear(&b->value);
     b->value = value;
     b->set = true;
@@ -235,7 +259,7 @@ values_set_array(Values *v, const char *name, const EbmArray *array, EbmReport *
     if (array->rank > EBM_MAX_RANK)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL, "'%s': an array of rank %u",
                           name, array->rank);
-    return set_bound(&v->bound[i], array, ret_report);
+    return set_bound(v, &v->bound[i], array, ret_report);
 }
 
 /* ---- parameters */
@@ -346,7 +370,7 @@ values_set_params(Values *v, const EbmNamed *params, size_t count, EbmReport **r
         size_t place = place_of(v, &params[i]);
         if (place == v->n_bound)
             continue;
-        status = set_bound(&v->bound[place], &params[i].array, ret_report);
+        status = set_bound(v, &v->bound[place], &params[i].array, ret_report);
         n_set++;
     }
     v->params_made |= status == EBM_OK && n_set == v->n_bound - v->first_param;
@@ -396,6 +420,7 @@ draw_params(Values *v, uint64_t seed, bool keep, RtError *error)
     }
     free(value);
     free(room);
+    v->checked = false;
     v->params_made |= done;
     return done;
 }
@@ -412,8 +437,20 @@ values_init_params(Values *v, uint64_t seed, EbmReport **ret_report)
     return report_nothing(ret_report);
 }
 
+bool
+values_condition(const Values *v, uint32_t index, RtView *ret, RtError *error)
+{
+    const char *name = v->kernel->engine.manifest->exchange[index].slot.name;
+    size_t i = find_bound(v, 0, name);
+
+    if (i == v->n_bound || !v->bound[i].set)
+        return rt_fail(error, RT_ARGUMENT, "'%s' is not set", name);
+    *ret = array_rows(&v->bound[i].value);
+    return true;
+}
+
 EbmStatus
-values_bind(Values *v, EbmReport **ret_report)
+values_bind(Values *v, const ValueRows *rows, EbmReport **ret_report)
 {
     const EbmManifest *m = v->kernel->engine.manifest;
     RtError error = {0};
@@ -433,7 +470,11 @@ values_bind(Values *v, EbmReport **ret_report)
         if (!v->hyper_set[i])
             return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                               "the hyperparameter '%s' has no value", m->hyper[i].name);
-    return report_nothing(ret_report);
+    if (v->checked)
+        return report_nothing(ret_report);
+    EbmStatus status = requirements_check(v, rows, ret_report);
+    v->checked = status == EBM_OK;
+    return status;
 }
 
 EbmStatus

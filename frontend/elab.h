@@ -22,6 +22,7 @@ typedef struct Buffer Buffer;
 typedef struct NetState NetState;
 typedef struct Point Point;
 typedef struct ModelSums ModelSums;
+typedef struct Requirements Requirements;
 
 /* ---- values ---- */
 
@@ -143,6 +144,7 @@ struct Env {
     Mode let_mode, ret_mode;
     Reports *reports;        /* of the sampler or loss whose text this is; NULL elsewhere */
     struct Buffers *buffers; /* of the loss whose text this is; NULL elsewhere */
+    uint32_t required;       /* slot of what this body's result is multiplied by; 0: nothing */
 };
 
 /* A number bound by `let`, to be computed again in f64. */
@@ -234,6 +236,7 @@ typedef struct Nest {
     unsigned rank;
     Ref index[MAX_RANK]; /* i32, from 0 */
     uint32_t extent[MAX_RANK];
+    bool certain; /* all these turns are made */
     bool draws;
     uint16_t region;
     uint32_t words;
@@ -311,14 +314,16 @@ struct Elab {
     uint32_t binds;       /* the clock of what is bound next */
     uint32_t owner_slots; /* slots up to this one are those of the sampler that owns this one */
     struct Keeping *keeping; /* while a `state` is evaluated, which keeps the chains it makes */
-    bool steady;   /* cleared when a network's state is used: no two calls are alike */
-    bool may_draw; /* random numbers may be drawn here */
-    bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
-    Point *point;  /* the data point of this entry function; NULL: there is none */
-    bool in_laplacian;     /* whose function gives nothing but its value */
-    ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
-    const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
-    const Activation *act; /* whose text is being elaborated */
+    bool steady;    /* cleared when a network's state is used: no two calls are alike */
+    bool may_draw;  /* random numbers may be drawn here */
+    bool training;  /* in a loss, but not in the samplers it runs: the batch may be crossed */
+    Point *point;   /* the data point of this entry function; NULL: there is none */
+    bool evaluates; /* @eval is being made */
+    Requirements *requirements; /* so far; NULL: none */
+    bool in_laplacian;          /* whose function gives nothing but its value */
+    ModelSums *model_sums;      /* of the optimizer's step; NULL elsewhere */
+    const Dims *expect;         /* shape wanted of the call that is evaluated next, or NULL */
+    const Activation *act;      /* whose text is being elaborated */
     struct {
         const Decl *decl;
         uint8_t state;
@@ -517,6 +522,14 @@ Value elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span,
 /* ---- bodies (elab_stmt.c, elab_network.c) ---- */
 
 Value elab_run_body(Elab *e, Env *env, const Body *body, Mode mode);
+/* `require` of a condition that is not known while compiling (elab_require.c). */
+void elab_require(Elab *e, Env *env, const Stmt *s, Value condition);
+/* A body begins whose result is to be NaN unless what it requires holds; v: that result. */
+void elab_open_required(Elab *e, Env *env, const Body *body, Span span);
+Value elab_close_required(Elab *e, const Env *env, Value v, Span span);
+/* An index of one of `size` elements: where data supply it, it is checked before a run. */
+void elab_require_index(Elab *e, Value index, int64_t size, Span span);
+void elab_end_requirements(Elab *e); /* @require, and what it says */
 void elab_run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
 Value elab_bind_param(Elab *e, Env *env, const Stmt *s);
 /* Makes known a parameter or a state of the network whose body this is; NULL after an error. */

@@ -261,6 +261,7 @@ static Value
 given_value(Elab *e, const Env *env, const Param *p)
 {
     ProgramData d = {.name = p->name, .doc = p->doc};
+    const ProgramShape *shape = elab_given_shape(e, p->name);
 
     if (e->point)
         return elab_column(e, env, p);
@@ -268,6 +269,7 @@ given_value(Elab *e, const Env *env, const Param *p)
     if (!elab_type_of(e, env, p->type, &d.type))
         return POISON;
     elab_range_of(e, env, p->type->range, &d.low, &d.high, &d.low_open, &d.high_open);
+    d.each = shape && shape->type.rank == d.type.rank + 1;
     bool known = false;
     for (size_t i = 0; i < e->n_given; i++)
         known |= e->given[i].name == p->name;
@@ -276,7 +278,8 @@ given_value(Elab *e, const Env *env, const Param *p)
                               sizeof *e->given);
         e->given[e->n_given++] = d;
     }
-    return elab_entry_input(e, INPUT_given, p->name, d.type, VARY_uniform);
+    return d.each ? elab_entry_input(e, INPUT_point, p->name, d.type, VARY_chain)
+                  : elab_entry_input(e, INPUT_given, p->name, d.type, VARY_uniform);
 }
 
 Value

@@ -152,7 +152,8 @@ result(OpenText *o, Value t, const Reports *made)
     bool bad = false;
 
     *c = (ChainVal){.of = m, .t = t};
-    c->x = settled(e, elab_find_slot(&o->env, o->x->slot)->value, m->type);
+    Value x = elab_find_slot(&o->env, o->x->slot)->value;
+    c->x = settled(e, elab_close_required(e, &o->env, x, m->decl->name_span), m->type);
     c->kept = arena_array(e->arena, Value, m->n_kept + 1);
     c->report = arena_array(e->arena, Value, m->n_reports + 1);
     bad |= elab_is_poison(c->x);

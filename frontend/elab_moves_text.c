@@ -157,6 +157,7 @@ elab_open_text(OpenText *o, Value x, Value t)
     solve_statics(o);
     e->owner_slots = o->m->owned ? e->next_slot : 0;
     bind_params(o, x);
+    elab_open_required(e, &o->env, o->m->decl->body, o->m->decl->name_span);
     return true;
 }
 

@@ -109,6 +109,7 @@ typedef struct ProgramData {
     Type type;
     double low, high; /* range of the elements */
     bool low_open, high_open;
+    bool each; /* a condition of which each chain, or point, has its own: an INPUT_point */
     const char *doc;
 } ProgramData;
 
@@ -127,6 +128,21 @@ typedef struct ProgramBuffer {
     uint32_t slots;
 } ProgramBuffer;
 
+/* What a program requires: a condition, or an index that data supply.  If it is known before
+ * the run, @require has a result for it, and further ones, f64, to be shown. */
+typedef struct ProgramRequirement {
+    Span span;
+    const char *text; /* of `require`; NULL: of an index */
+    int64_t size;     /* ... into so many elements */
+    bool before;      /* it is checked before the run; else each step checks it */
+    bool of_data;     /* it reads data or conditions, not hyperparameters alone */
+    bool placed;      /* it stands in a loop, or is made for each element of an array */
+    uint32_t result; /* of @require: bool, then one f64 a `shown`; if placed, the first turn, or
+                        element, at which it does not hold */
+    const char **shown;
+    size_t n_shown;
+} ProgramRequirement;
+
 typedef struct Program {
     Module *module;
     const char *energy, *sampler; /* names; sampler NULL if none was asked for */
@@ -139,14 +155,16 @@ typedef struct Program {
     size_t n_data, n_given;
     ProgramParam *param;
     size_t n_param;
+    ProgramRequirement *requirement; /* in training, INPUT_point of @require are the columns */
+    size_t n_requirement;
     const char **report; /* names of the sampler's reports, in order */
     size_t n_report;
     const char *energy_doc, *sampler_doc; /* or NULL */
 
-    /* Training.  @train is one step of the whole batch as seen by one data point: INPUT_point are
-     * its columns and slots, OUTPUT_value "loss" its loss in f64, OUTPUT_param and _memory what the
-     * batch makes of the weights; @memory gives the first memory from the parameters; @slots is run
-     * for each slot of the buffers. */
+    /* Training.  @train is one step of the whole batch as seen by one data point: INPUT_point
+     * are its columns and slots, OUTPUT_value "loss" its loss in f64, OUTPUT_param and _memory
+     * what the batch makes of the weights; @memory gives the first memory from the parameters;
+     * @slots is run for each slot of the buffers. */
     bool has_train, has_memory, has_slots;
     const char *loss, *optimizer, *dataset;
     ProgramData *column; /* what the data must hold: the data point first, then its labels */
@@ -159,8 +177,10 @@ typedef struct Program {
 bool elaborate(const ElabRequest *request, Program *ret);
 
 /* The lines of the main file's `train { }` or `sample { }`, as options: an expression as it is
- * written, a text without its quotes.  False after errors; no lines where there is no such recipe. */
-bool program_recipe(const ElabRequest *request, bool train, ProgramSetting **ret, size_t *ret_n);
+ * written, a text without its quotes.  False after errors; no lines where there is no such
+ * recipe. */
+bool program_recipe(const ElabRequest *request, bool train, ProgramSetting **ret,
+                    size_t *ret_n);
 
 /* Checks every declaration of the main file; static parameters without a default are tried
  * with small sizes.  True when there is no error. */

@@ -198,7 +198,8 @@ typedef enum InputKind {
     INPUT_n_steps,
     INPUT_n_warmup,
     INPUT_memory, /* training: kept from step to step, the same for all data points */
-    INPUT_point,  /* training: of this data point: its columns, its slots of buffers */
+    INPUT_point,  /* of this chain: a condition; training: of this data point: its columns, its
+                     slots of buffers */
     INPUT_handed, /* training: what an earlier phase handed on */
     INPUT_COUNT
 } InputKind;

@@ -432,6 +432,10 @@ Value record_value(Emit *e, const Tile *t, LLVMValueRef records, uint64_t bytes,
  */
 Value local_record(Emit *e, const Value *record, Type type);
 Type slot_type(const EbmSlot *s);
+/* By number in the exchange: where the values stand that the function reads of its own point.
+ */
+LLVMValueRef *point_pointers(Emit *e);
+void bind_points(Emit *e, const Tile *t, LLVMValueRef const *at);
 void bind_array(Emit *e, Ref param, const Value *array, Type type);
 /* A result to memory, whatever it is. */
 void put(Emit *e, const Value *to, const Value *x, Type type);

@@ -48,6 +48,8 @@ WRAP(char *, strndup, (const char *s, size_t n), (s, n), ENOMEM, NULL)
 WRAP(size_t, fwrite, (const void *p, size_t s, size_t n, FILE *f), (p, s, n, f), ENOSPC, 0)
 WRAP(int, fflush, (FILE * f), (f), ENOSPC, EOF)
 WRAP(int, fsync, (int fd), (fd), EIO, -1)
+WRAP(int, linkat, (int a, const char *x, int b, const char *y, int f), (a, x, b, y, f), EPERM,
+     -1)
 WRAP(int, rename, (const char *x, const char *y), (x, y), EACCES, -1)
 WRAP(FILE *, fdopen, (int fd, const char *mode), (fd, mode), EMFILE, NULL)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
