@@ -233,9 +233,9 @@ class Checkpoints(Train):
             time.sleep(seconds)
             p.kill()
             p.wait()
-            left |= set(self.names()) - {"big.ebm", "c"}
+            left |= {name for name in self.names() if name.endswith(".tmp")}
         self.assertLess(len(left), 2)  # between getting a name and the other one lie microseconds
-        self.ebmc(*command[1:], "--resume", "c", "--steps", 1, "-o", "none", code=3)
+        self.ebmc(*command[1:], "--resume", "c", "--steps", 1, "-o", "none")
 
     def test_of_another_training(self):
         self.train("--steps", 5, "--checkpoint", "c.ckpt")
