@@ -16,8 +16,9 @@
     TYPE(f64, RT_f64, DT_f64, "f64") \
     TYPE(u8, RT_u8, DT_i32, "u8")
 
-RtType
-array_rt_type(EbmType type)
+/* RT_TYPE_COUNT for none. */
+static RtType
+rt_type(EbmType type)
 {
     switch (type) {
 #define TYPE(name, rt, dt, text) \
@@ -66,7 +67,7 @@ _Static_assert((int)EBM_TYPE_bool == (int)DT_bool && (int)EBM_TYPE_i32 == (int)D
 size_t
 ebm_type_size(EbmType type)
 {
-    RtType rt = array_rt_type(type);
+    RtType rt = rt_type(type);
     return rt == RT_TYPE_COUNT ? 0 : rt_type_size(rt);
 }
 
@@ -101,8 +102,7 @@ bool
 array_view(const EbmArray *array, const char *what, RtView *ret, RtError *error)
 {
     size_t bytes;
-    RtView view = {
-        .type = array_rt_type(array->type), .rank = array->rank, .data = array->data};
+    RtView view = {.type = rt_type(array->type), .rank = array->rank, .data = array->data};
 
     if (view.type == RT_TYPE_COUNT || array->rank > EBM_MAX_RANK)
         return rt_fail(error, RT_ARGUMENT, "'%s': an array of no type, or of rank %u", what,
@@ -144,15 +144,83 @@ array_copy(const EbmArray *array, const char *what, RtArray *ret, RtError *error
     return true;
 }
 
+bool
+array_convert(const EbmArray *array, const char *what, RtType type, RtArray *ret,
+              RtError *error)
+{
+    RtArray copy = {0};
+
+    if (!array_copy(array, what, &copy, error))
+        return false;
+    bool done = rt_array_convert(&copy, type, ret, what, error);
+    rt_array_clear(&copy);
+    return done;
+}
+
+EbmStatus
+array_fill(const EbmArray *array, const char *what, RtType from, const void *data,
+           EbmReport **ret_report)
+{
+    RtView view;
+    RtCells cells;
+    RtError error = {0};
+
+    if (!array_view(array, what, &view, &error) || !rt_cells_create(&view, 0, &cells, &error))
+        return report_error(ret_report, &error);
+    rt_cells_fill(&cells, from, data);
+    rt_cells_clear(&cells);
+    return report_nothing(ret_report);
+}
+
+RtView
+array_dense_view(RtType type, unsigned rank, const uint64_t *shape, void *data)
+{
+    RtView v = {.type = type, .rank = rank, .data = data};
+    ptrdiff_t stride = (ptrdiff_t)rt_type_size(type);
+
+    for (unsigned i = rank; i-- > 0;) {
+        v.shape[i] = shape[i];
+        v.stride[i] = stride;
+        stride *= (ptrdiff_t)shape[i];
+    }
+    return v;
+}
+
+RtView
+array_rows(const RtArray *array)
+{
+    return array_dense_view(array->type, array->rank, array->shape, array->data);
+}
+
+/* ---- shapes */
+
 ShapeText
 array_shape_text(uint32_t rank, const uint64_t *shape)
 {
     ShapeText s = {"a number"};
     size_t used = 0;
 
+    rank %= EBM_MAX_RANK + 1;
     for (uint32_t i = 0; i < rank; i++)
         used +=
             (size_t)snprintf(s.text + used, sizeof s.text - used, "%s%llu%s", i ? ", " : "[",
                              (unsigned long long)shape[i], i + 1 == rank ? "]" : "");
     return s;
+}
+
+bool
+array_has_shape(const EbmArray *array, uint32_t rank, const uint64_t *shape)
+{
+    return array->rank == rank && memcmp(array->shape, shape, rank * sizeof *shape) == 0;
+}
+
+EbmStatus
+array_expect_shape(const EbmArray *array, const char *what, uint32_t rank,
+                   const uint64_t *shape, EbmReport **ret_report)
+{
+    if (array_has_shape(array, rank, shape))
+        return EBM_OK;
+    return report_say(
+        ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", what,
+        array_shape_text(rank, shape).text, array_shape_text(array->rank, array->shape).text);
 }

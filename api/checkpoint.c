@@ -18,18 +18,13 @@
 
 /* ---- the recipe */
 
-static const char *const owner_word[] = {
-    [HYPER_energy] = "energy",       [HYPER_sampler] = "sampler",  [HYPER_loss] = "loss",
-    [HYPER_optimizer] = "optimizer", [HYPER_dataset] = "data set",
-};
-
 static bool
 is_number(const ProgramHyper *h)
 {
     return !h->fixed || (h->has_value && !h->bound_to_t);
 }
 
-/* Is it a number?  Then its value stands in the recipe, not its text. */
+/* Is it a number that the run reads?  Then its value stands in the recipe, not its text. */
 static const ProgramHyper *
 find_number(const Program *p, HyperOwner owner, const char *name)
 {

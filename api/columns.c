@@ -20,24 +20,30 @@ find_column(const EbmTraining *t, const char *name)
     return NULL;
 }
 
+const RtArray *
+training_rows(const void *user, const char *name)
+{
+    const Column *c = find_column(user, name);
+    return c && c->rows.data ? &c->rows : NULL;
+}
+
 static EbmStatus
 unknown_column(const EbmTraining *t, const char *name, EbmReport **ret_report)
 {
     const Program *p = &t->kernel->program->program;
-    const char **names = calloc(p->n_column + 1, sizeof *names);
-    char help[128] = "";
+    size_t n = p->n_column;
+    const char **names = calloc(n + 1, sizeof *names);
+    char help[128];
 
-    for (size_t i = 0; names && i < p->n_column; i++)
+    for (size_t i = 0; names && i < n; i++)
         names[i] = p->column[i].name;
-    const char *near = names ? near_miss(name, names, p->n_column) : NULL;
-    if (near)
-        snprintf(help, sizeof help, "did you mean '%s'?", near);
-    else if (p->n_column)
+    if (n)
         snprintf(help, sizeof help, "the data point is '%s'%s", p->column[0].name,
-                 p->n_column > 1 ? ", and its labels have names of their own" : "");
+                 n > 1 ? ", and its labels have names of their own" : "");
+    report_unknown(ret_report, name, names, names ? n : 0, n ? help : NULL,
+                   "the data has no column '%s'", name);
     free(names);
-    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
-                      "the data has no column '%s'", name);
+    return EBM_ARGUMENT_ERROR;
 }
 
 /* The shape [rows, ...] with the rows unknown. */
@@ -65,7 +71,7 @@ check_shape(const Column *c, const EbmArray *array, EbmReport **ret_report)
     column_shape(c->info, expected, sizeof expected);
     return report_say(ret_report, EBM_SHAPE_ERROR, NULL,
                       "data '%s': expected the shape %s, found %s", c->info->name, expected,
-                      array_shape_text(array->rank % (EBM_MAX_RANK + 1), array->shape).text);
+                      array_shape_text(array->rank, array->shape).text);
 }
 
 /* All columns are of the same points. */
@@ -82,21 +88,6 @@ check_rows(const EbmTraining *t, const Column *c, const EbmArray *array, EbmRepo
                           (unsigned long long)other->rows.shape[0]);
     }
     return EBM_OK;
-}
-
-/* The array in the column's own type. */
-static bool
-take_rows(const ProgramData *info, const EbmArray *array, RtArray *ret, RtError *error)
-{
-    RtArray copy = {0};
-
-    if (!array_copy(array, info->name, &copy, error))
-        return false;
-    bool done = rt_array_convert(&copy, rt_type_of((EbmDType)info->type.dtype), ret, info->name,
-                                 error) &&
-                values_in_range(ret, info, error);
-    rt_array_clear(&copy);
-    return done;
 }
 
 EbmStatus
@@ -118,7 +109,9 @@ ebm_training_set_data(EbmTraining *training, const char *name, const EbmArray *a
     status = status ? status : check_rows(training, c, array, ret_report);
     if (status != EBM_OK)
         return status;
-    if (!take_rows(c->info, array, &rows, &error)) {
+    if (!array_convert(array, c->info->name, rt_type_of((EbmDType)c->info->type.dtype), &rows,
+                       &error) ||
+        !values_in_range(&rows, c->info, &error)) {
         rt_array_clear(&rows);
         return report_error(ret_report, &error);
     }
@@ -141,21 +134,6 @@ training_check_data(const EbmTraining *t, EbmReport **ret_report)
     return EBM_OK;
 }
 
-/* The rows as they lie in memory. */
-static RtView
-view_of(const RtArray *rows)
-{
-    RtView v = {.type = rows->type, .rank = rows->rank, .data = rows->data};
-    ptrdiff_t stride = (ptrdiff_t)rt_type_size(rows->type);
-
-    for (unsigned i = rows->rank; i-- > 0;) {
-        v.shape[i] = rows->shape[i];
-        v.stride[i] = stride;
-        stride *= (ptrdiff_t)rows->shape[i];
-    }
-    return v;
-}
-
 bool
 training_hand_data(EbmTraining *t, RtError *error)
 {
@@ -164,7 +142,7 @@ training_hand_data(EbmTraining *t, RtError *error)
         const Column *c = find_column(t, name);
         if (!c)
             return rt_fail(error, RT_INTERNAL, "the kernel reads a column '%s'", name);
-        RtView view = view_of(&c->rows);
+        RtView view = array_rows(&c->rows);
         if (!rt_training_set_data(t->training, name, &view, error))
             return false;
     }

@@ -18,10 +18,10 @@ run_passes(Compilation *c, const Module *m, const PassId *pass, size_t n)
     return pass_run(m, pass, n, &options);
 }
 
-/* A kernel that trains evaluates no energies: what @eval reads, conditions among it, is not
- * asked for.  Nothing may call anything, as calls name functions by their place. */
+/* Without a function that no kernel runs, what that one reads is not asked for.  Nothing may
+ * call anything, as calls name functions by their place. */
 static const Module *
-drop_eval(Arena *arena, const Module *m)
+drop(Arena *arena, const Module *m, const char *name)
 {
     Module *rest = arena_new(arena, Module);
 
@@ -29,7 +29,7 @@ drop_eval(Arena *arena, const Module *m)
     rest->function = arena_array(arena, Function *, m->n + 1);
     rest->n = 0;
     for (size_t i = 0; i < m->n; i++)
-        if (strcmp(m->function[i]->name, "eval") != 0)
+        if (strcmp(m->function[i]->name, name) != 0)
             rest->function[rest->n++] = m->function[i];
     return rest;
 }
@@ -43,8 +43,10 @@ make_module(void *user)
     c->module = c->program->program.module;
     if (c->stage >= EBM_STAGE_grad)
         c->module = run_passes(c, c->module, pipeline_middle.pass, pipeline_middle.n);
+    if (c->module && c->stage >= EBM_STAGE_grad)
+        c->module = drop(&c->arena, c->module, "require"); /* the interpreter runs it */
     if (c->module && c->stage >= EBM_STAGE_grad && c->program->program.has_train)
-        c->module = drop_eval(&c->arena, c->module);
+        c->module = drop(&c->arena, c->module, "eval"); /* a training evaluates no energies */
     if (c->module && c->stage >= EBM_STAGE_loops)
         c->module = run_passes(c, c->module, pipeline_loops.pass, pipeline_loops.n);
 }

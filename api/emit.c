@@ -165,15 +165,11 @@ static EbmStatus
 report_unknown_pass(const char *name, EbmReport **ret_report)
 {
     const char *names[PASS_COUNT];
-    char help[64] = "";
 
     for (int i = 0; i < PASS_COUNT; i++)
         names[i] = pass_info[i].name;
-    const char *near = near_miss(name, names, PASS_COUNT);
-    if (near)
-        snprintf(help, sizeof help, "did you mean '%s'?", near);
-    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
-                      "there is no pass '%s'", name);
+    return report_unknown(ret_report, name, names, PASS_COUNT, NULL, "there is no pass '%s'",
+                          name);
 }
 
 static EbmStatus

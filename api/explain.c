@@ -20,6 +20,7 @@ typedef struct Explanation {
     unsigned char *record[2]; /* as the kernel lays states out, and the interpreter */
     double *hyper;            /* both in the interpreter's order */
     const void **input;
+    unsigned char **condition;
     InterpBreak broken;
     Arena arena;
     DiagList diags;
@@ -66,7 +67,8 @@ allocate(Explanation *x)
         x->record[i] = aligned_alloc(64, (m[i]->state_bytes + 64) / 64 * 64);
     x->hyper = calloc((size_t)m[1]->n_hyper + 1, sizeof *x->hyper);
     x->input = calloc((size_t)m[1]->n_inputs + 1, sizeof *x->input);
-    return x->record[0] && x->record[1] && x->hyper && x->input;
+    x->condition = calloc((size_t)m[1]->n_exchange + 1, sizeof *x->condition);
+    return x->record[0] && x->record[1] && x->hyper && x->input && x->condition;
 }
 
 static void
@@ -95,15 +97,20 @@ copy_inputs(Explanation *x, EbmLaunch *launch)
         for (size_t k = 0; k < x->run->values.n_bound; k++)
             if (strcmp(to->input[i].name, x->run->values.bound[k].name) == 0)
                 x->input[i] = x->run->values.bound[k].value.data;
+    for (uint32_t i = 0; i < to->n_exchange; i++)
+        for (uint32_t k = 0; k < from->n_exchange; k++)
+            if (strcmp(to->exchange[i].slot.name, from->exchange[k].slot.name) == 0)
+                x->condition[i] = launch->exchange[k];
     launch->hyper = x->hyper;
     launch->input = x->input;
+    launch->exchange = x->condition;
 }
 
 static EbmStatus
 repeat(Explanation *x, EbmReport **ret_report)
 {
     RtError error = {0};
-    EbmStatus status = values_bind(&x->run->values, ret_report);
+    EbmStatus status = values_bind(&x->run->values, NULL, ret_report);
 
     if (status == EBM_OK)
         status = find_interpreter(x, ret_report);
@@ -189,11 +196,32 @@ element(Arena *a, const InterpBreak *b)
     return b->type.rank ? arena_printf(a, "%s]", text) : "";
 }
 
+/* The text of the requirement whose factor is 0 / 0; NULL: something else broke. */
 static const char *
-what_broke(Arena *a, const InterpBreak *b)
+requirement(const Explanation *x)
 {
+    const Program *p = &x->run->kernel->program->program;
+    Span at = x->broken.node->span;
+
+    for (size_t i = 0; x->broken.node->op == OP_div && i < p->n_requirement; i++) {
+        const ProgramRequirement *r = &p->requirement[i];
+        if (!r->before && r->span.file == at.file && r->span.begin == at.begin &&
+            r->span.end == at.end)
+            return r->text;
+    }
+    return NULL;
+}
+
+static const char *
+what_broke(Explanation *x)
+{
+    Arena *a = &x->arena;
+    const InterpBreak *b = &x->broken;
     const char *value = number(a, b->value), *where = element(a, b);
 
+    const char *required = requirement(x);
+    if (required)
+        return arena_printf(a, "'require' does not hold here: %s", required);
     switch (b->node->op) {
     case OP_arg:
         return arena_printf(a, "'%s' is %s already%s", b->function->input[b->node->attr.i].name,
@@ -223,8 +251,7 @@ say(void *user)
         (DiagList){.arena = &x->arena, .sources = &x->run->kernel->program->reading.sources};
     if (x->broken.node)
         diag_add(&x->diags, DIAG_step_not_finite, x->broken.node->span,
-                 (unsigned long long)x->step, (unsigned long long)x->chain,
-                 what_broke(&x->arena, &x->broken));
+                 (unsigned long long)x->step, (unsigned long long)x->chain, what_broke(x));
 }
 
 EbmStatus
@@ -246,6 +273,7 @@ ebm_run_explain(EbmRun *run, EbmReport **ret_report)
         free(x.record[i]);
     free(x.hyper);
     free(x.input);
+    free(x.condition);
     compilation_close(&x.compilation);
     arena_free(&x.arena);
     return status;

@@ -176,17 +176,35 @@ put(const EbmSlot *slot, unsigned char *record, unsigned lane, const void *from)
         memcpy(record + (e * EBM_BLOCK + lane) * size, (const char *)from + e * size, size);
 }
 
-/* Fills the arguments that a chain keeps from a record of states, or of points. */
+/* Fills the arguments that a chain, or a data point, has of its own. */
 static void
-take_kept(Frame *f, const unsigned char *record, unsigned lane)
+take_point(Frame *f, uint64_t point)
+{
+    const EbmManifest *m = &f->in->manifest;
+
+    for (uint32_t i = 0; i < f->f->region[0].n_params; i++) {
+        if (f->f->input[i].kind != INPUT_point)
+            continue;
+        uint32_t e = manifest_point(m, f->f->input[i].name);
+        const EbmSlot *slot = &m->exchange[e].slot;
+        take(slot, f->launch->exchange[e] + point / EBM_BLOCK * record_bytes(slot),
+             (unsigned)(point % EBM_BLOCK), (void *)(uintptr_t)f->arg[i]);
+    }
+}
+
+/* ... and those that a chain keeps, from a record of states or of points. */
+static void
+take_kept(Frame *f, const unsigned char *record, uint64_t chain)
 {
     const EbmManifest *m = &f->in->manifest;
 
     for (uint32_t i = 0; i < f->f->region[0].n_params; i++)
-        if (is_kept(&f->f->input[i])) {
+        if (f->f->input[i].kind == INPUT_x || f->f->input[i].kind == INPUT_state) {
             const EbmSlot *slot = &m->state[manifest_state(m, f->f->input[i].name)];
-            take(slot, record + slot->offset, lane, (void *)(uintptr_t)f->arg[i]);
+            take(slot, record + slot->offset, (unsigned)(chain % EBM_BLOCK),
+                 (void *)(uintptr_t)f->arg[i]);
         }
+    take_point(f, chain);
 }
 
 /* Puts the results that are not reports where the states are. */
@@ -211,7 +229,7 @@ start_chain(Frame *f, uint64_t chain, RtError *error)
     unsigned char *record = f->launch->state + chain / EBM_BLOCK * f->in->manifest.state_bytes;
     unsigned lane = (unsigned)(chain % EBM_BLOCK);
 
-    take_kept(f, record, lane);
+    take_kept(f, record, chain);
     if (!frame_run(f, 0, chain, error))
         return false;
     put_kept(f, record, lane);
@@ -293,7 +311,7 @@ sample_chain(Frame *f, uint64_t chain, RtError *error)
     unsigned lane = (unsigned)(chain % EBM_BLOCK);
 
     for (uint64_t s = l->first_step; s < l->last_step; s++) {
-        take_kept(f, record, lane);
+        take_kept(f, record, chain);
         set_step(f, s);
         if (!frame_run(f, s, chain, error))
             return false;
@@ -316,7 +334,7 @@ evaluate_point(Frame *f, uint64_t chain, RtError *error)
     uint64_t block = chain / EBM_BLOCK;
     unsigned lane = (unsigned)(chain % EBM_BLOCK);
 
-    take_kept(f, f->launch->points + block * m->x_bytes, lane);
+    take_kept(f, f->launch->points + block * m->x_bytes, chain);
     if (!frame_run(f, 0, chain, error))
         return false;
     for (uint32_t i = 0; i < m->n_values; i++)
@@ -347,21 +365,6 @@ launch_entry(const void *user, EbmEntry entry, const EbmLaunch *l, RtError *erro
 }
 
 /* ---- phases */
-
-static void
-take_point(Frame *f, uint64_t point)
-{
-    const EbmManifest *m = &f->in->manifest;
-
-    for (uint32_t i = 0; i < f->f->region[0].n_params; i++) {
-        if (!is_kept(&f->f->input[i]))
-            continue;
-        uint32_t e = manifest_point(m, f->f->input[i].name);
-        const EbmSlot *slot = &m->exchange[e].slot;
-        take(slot, f->launch->exchange[e] + point / EBM_BLOCK * record_bytes(slot),
-             (unsigned)(point % EBM_BLOCK), (void *)(uintptr_t)f->arg[i]);
-    }
-}
 
 /* What is the same for all data points is written by the first. */
 static void
@@ -432,7 +435,7 @@ interpreter_trace(const Interpreter *in, const EbmLaunch *launch, const unsigned
 
     if (done) {
         InterpPlace place = place_of(&f, step, chain);
-        take_kept(&f, record, (unsigned)(chain % EBM_BLOCK));
+        take_kept(&f, record, chain);
         set_step(&f, step);
         done = check_status(interp_trace(f.interp, f.f, &place, f.arg, f.result, ret), error);
     }

@@ -8,9 +8,10 @@
 
 #include "api/backend.h"
 #include "api/cache.h"
-#include "api/report.h"
+#include "api/machine.h"
 #include "api/text.h"
 #include "runtime/cpu.h"
+#include "runtime/pool.h"
 
 #define TEXT(x) #x
 #define NUMBER(x) TEXT(x)
@@ -36,6 +37,19 @@ ebm_machine(EbmMachine *ret)
     m.available = memory.available;
     m.has_llvm = backend_open(&ignored) != NULL;
     give_results(ret, &m, sizeof m);
+}
+
+EbmStatus
+machine_threads(uint32_t *threads, EbmReport **ret_report)
+{
+    unsigned cores = rt_cpu_threads();
+
+    if (*threads > RT_MAX_THREADS)
+        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
+                          "expected at most %d threads, found %u", RT_MAX_THREADS, *threads);
+    if (*threads == 0)
+        *threads = cores > RT_MAX_THREADS ? RT_MAX_THREADS : cores;
+    return EBM_OK;
 }
 
 /* ---- the cache */

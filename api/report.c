@@ -26,7 +26,7 @@ _Static_assert((int)EBM_IO_ERROR == (int)RT_IO + 2 &&
                    (int)EBM_NOT_FINITE == (int)RT_NOT_FINITE + 1,
                "status_of lists the codes");
 
-EbmStatus
+static EbmStatus
 status_of(RtCode code)
 {
     static const EbmStatus status[RT_CODE_COUNT] = {
@@ -190,8 +190,7 @@ render(const DiagList *diags)
 
     if (!out)
         return NULL;
-    for (size_t i = 0; i < diags->count; i++)
-        diag_render(diags, &diags->diag[i], out);
+    diag_render(diags, out);
     if (fclose(out) != 0) {
         free(text);
         return NULL;
@@ -210,8 +209,13 @@ report_nothing(EbmReport **ret)
 EbmStatus
 report_diags(EbmReport **ret, const DiagList *diags)
 {
-    EbmStatus status = diags->errors ? EBM_PROGRAM_ERROR : EBM_OK;
+    return report_diags_as(ret, diags, EBM_PROGRAM_ERROR);
+}
 
+EbmStatus
+report_diags_as(EbmReport **ret, const DiagList *diags, EbmStatus status)
+{
+    status = diags->errors ? status : EBM_OK;
     if (!ret || diags->count == 0) {
         report_nothing(ret);
         return status;
@@ -230,20 +234,43 @@ report_error(EbmReport **ret, const RtError *error)
     return make_report(ret, status_of(error->code), fill_message, &draft);
 }
 
-EbmStatus
-report_say(EbmReport **ret, EbmStatus status, const char *help, const char *format, ...)
+static EbmStatus
+say(EbmReport **ret, EbmStatus status, const char *help, const char *format, va_list arguments)
 {
     char *message = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
     int length = vasprintf(&message, format, arguments);
-    va_end(arguments);
     Draft draft = {.message = length < 0 ? "out of memory" : message, .help = help};
+
     make_report(ret, status, fill_message, &draft);
     if (length >= 0)
         free(message);
     return status;
+}
+
+EbmStatus
+report_say(EbmReport **ret, EbmStatus status, const char *help, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(ret, status, help, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+EbmStatus
+report_unknown(EbmReport **ret, const char *name, const char *const *names, size_t count,
+               const char *help, const char *format, ...)
+{
+    const char *near = near_miss(name, names, count);
+    char text[128];
+    va_list arguments;
+
+    snprintf(text, sizeof text, "did you mean '%s'?", near ? near : "");
+    va_start(arguments, format);
+    say(ret, EBM_ARGUMENT_ERROR, near ? text : help, format, arguments);
+    va_end(arguments);
+    return EBM_ARGUMENT_ERROR;
 }
 
 EbmStatus

@@ -18,15 +18,21 @@ EbmStatus report_nothing(EbmReport **ret);
 /* All diagnostics; EBM_PROGRAM_ERROR when one of them is an error, else EBM_OK. */
 EbmStatus report_diags(EbmReport **ret, const DiagList *diags);
 
+/* The same; `status` when one of them is an error. */
+EbmStatus report_diags_as(EbmReport **ret, const DiagList *diags, EbmStatus status);
+
 EbmStatus report_error(EbmReport **ret, const RtError *error);
 
 /* One message without a place; help may be NULL. */
 EbmStatus report_say(EbmReport **ret, EbmStatus status, const char *help, const char *format,
                      ...) __attribute__((format(printf, 4, 5)));
 
-EbmStatus report_memory(EbmReport **ret);
+/* A name that means nothing: the help is the nearest of `names`, else `help`. */
+EbmStatus report_unknown(EbmReport **ret, const char *name, const char *const *names,
+                         size_t count, const char *help, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 
-EbmStatus status_of(RtCode code);
+EbmStatus report_memory(EbmReport **ret);
 
 /* Copies an option structure, or what is there of it in an older one, over defaults; false for
  * one that was never set up.  NULL leaves the defaults. */

@@ -8,30 +8,26 @@
 #include <string.h>
 
 #include "api/array.h"
+#include "api/machine.h"
 #include "ir/interp.h"
 #include "runtime/cpu.h"
-#include "runtime/pool.h"
 
 /* ---- making */
 
 static EbmStatus
 make_run(EbmRun *run, const EbmRunOptions *o, EbmReport **ret_report)
 {
-    unsigned threads = o->threads ? o->threads : rt_cpu_threads();
     RtPlan plan = {
         .chains = o->chains,
         .steps = o->steps,
         .warmup = o->warmup,
         .thin = o->thin,
-        .threads = threads > RT_MAX_THREADS ? RT_MAX_THREADS : threads,
+        .threads = o->threads,
     };
     RtError error = {0};
 
     interp_key(o->seed, PURPOSE_sample, plan.sample_key);
     interp_key(o->seed, PURPOSE_init, plan.start_key);
-    if (o->threads > RT_MAX_THREADS)
-        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
-                          "expected at most %d threads, found %u", RT_MAX_THREADS, o->threads);
     if (!rt_run_create(&run->kernel->engine, &plan, &run->run, &error))
         return report_error(ret_report, &error);
     if (!values_open(&run->values, run->kernel, rt_run_hyper(run->run), rt_run_input(run->run),
@@ -52,11 +48,14 @@ ebm_run_create(const EbmKernel *kernel, const EbmRunOptions *options, EbmRun **r
     if (kernel->program->program.has_train)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, "see ebm_training_create",
                           "this program trains: it has no chains");
+    EbmStatus status = machine_threads(&o.threads, ret_report);
+    if (status != EBM_OK)
+        return status;
     EbmRun *run = calloc(1, sizeof *run);
     if (!run)
         return report_memory(ret_report);
     run->kernel = kernel_keep(kernel);
-    EbmStatus status = make_run(run, &o, ret_report);
+    status = make_run(run, &o, ret_report);
     if (status == EBM_OK)
         *ret = run;
     else
@@ -105,6 +104,7 @@ ebm_run_set_array(EbmRun *run, const char *name, const EbmArray *array, EbmRepor
     EbmStatus status = check_waiting(run, ret_report);
 
     rt_run_changed(run->run);
+    run->given = false;
     return status ? status : values_set_array(&run->values, name, array, ret_report);
 }
 
@@ -134,21 +134,28 @@ ebm_run_get_param(EbmRun *run, const char *name, const EbmArray *ret, EbmReport 
 
 /* ---- start */
 
+/* [chains, ...x] */
+static void
+start_shape(const EbmRun *run, uint64_t shape[EBM_MAX_RANK + 1])
+{
+    const EbmSlot *x = &run->kernel->engine.manifest->state[0];
+
+    shape[0] = rt_run_plan(run->run)->chains;
+    for (unsigned i = 0; i < x->rank; i++)
+        shape[i + 1] = x->dim[i];
+}
+
 /* One point for all chains is a view whose first stride is 0. */
 static RtView
 start_view(const EbmRun *run)
 {
-    const EbmSlot *x = &run->kernel->engine.manifest->state[0];
-    RtView v = {.type = run->start.type, .rank = x->rank + 1, .data = run->start.data};
-    ptrdiff_t stride = (ptrdiff_t)rt_type_size(v.type);
+    unsigned rank = run->kernel->engine.manifest->state[0].rank;
+    uint64_t shape[EBM_MAX_RANK + 1];
 
-    for (unsigned i = x->rank; i-- > 0;) {
-        v.shape[i + 1] = x->dim[i];
-        v.stride[i + 1] = stride;
-        stride *= (ptrdiff_t)x->dim[i];
-    }
-    v.shape[0] = rt_run_plan(run->run)->chains;
-    v.stride[0] = run->start.rank > x->rank ? stride : 0;
+    start_shape(run, shape);
+    RtView v = array_dense_view(run->start.type, rank + 1, shape, run->start.data);
+    if (run->start.rank == rank)
+        v.stride[0] = 0;
     return v;
 }
 
@@ -156,10 +163,9 @@ static EbmStatus
 misfit_start(const EbmRun *run, const EbmArray *points, const EbmSlot *x,
              EbmReport **ret_report)
 {
-    uint64_t shape[EBM_MAX_RANK + 1] = {rt_run_plan(run->run)->chains};
+    uint64_t shape[EBM_MAX_RANK + 1];
 
-    for (unsigned i = 0; i < x->rank; i++)
-        shape[i + 1] = x->dim[i];
+    start_shape(run, shape);
     return report_say(ret_report, EBM_SHAPE_ERROR, NULL,
                       "starting points: expected the shape %s, or %s for all chains, found %s",
                       array_shape_text(x->rank + 1, shape).text,
@@ -172,7 +178,7 @@ ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
 {
     const EbmManifest *m = run->kernel->engine.manifest;
     const EbmSlot *x = &m->state[0];
-    RtArray copy = {0}, value = {0};
+    RtArray value = {0};
     RtError error = {0};
     RtView view;
     EbmStatus status = check_waiting(run, ret_report);
@@ -187,16 +193,28 @@ ebm_run_set_start(EbmRun *run, const EbmArray *points, EbmReport **ret_report)
     bool each = rt_view_fits(&view, 1, x) && view.shape[0] == rt_run_plan(run->run)->chains;
     if (!each && !rt_view_fits(&view, 0, x))
         return misfit_start(run, points, x, ret_report);
-    bool done = array_copy(points, "starting points", &copy, &error) &&
-                rt_array_convert(&copy, rt_type_of((EbmDType)x->dtype), &value,
-                                 "starting points", &error);
-    rt_array_clear(&copy);
-    if (!done)
+    if (!array_convert(points, "starting points", rt_type_of((EbmDType)x->dtype), &value,
+                       &error))
         return report_error(ret_report, &error);
     rt_array_clear(&run->start);
     run->start = value;
     run->has_start = true;
     return report_nothing(ret_report);
+}
+
+/* Puts the conditions of each chain in their places. */
+static bool
+give_conditions(EbmRun *run, RtError *error)
+{
+    const EbmManifest *m = run->kernel->engine.manifest;
+    RtView view;
+
+    for (uint32_t i = 0; !run->given && i < m->n_exchange; i++)
+        if (!values_condition(&run->values, i, &view, error) ||
+            !rt_run_set_condition(run->run, i, &view, error))
+            return false;
+    run->given = true;
+    return true;
 }
 
 /* Binds, and starts the chains unless they are. */
@@ -205,8 +223,10 @@ start(EbmRun *run, EbmReport **ret_report)
 {
     RtView view = {0};
     RtError error = {0};
-    EbmStatus status = values_bind(&run->values, ret_report);
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
 
+    if (status == EBM_OK && !give_conditions(run, &error))
+        status = report_error(ret_report, &error);
     if (status != EBM_OK || rt_run_started(run->run))
         return status;
     if (run->has_start)
@@ -400,21 +420,39 @@ ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *states, size_t count,
     return done ? report_nothing(ret_report) : report_error(ret_report, &error);
 }
 
+/* The conditions of the points, by exchange; NULL after an error. */
+static RtView *
+point_conditions(const EbmRun *run, RtError *error)
+{
+    uint32_t n = run->kernel->engine.manifest->n_exchange;
+    RtView *view = calloc((size_t)n + 1, sizeof *view);
+    bool done = view || rt_fail_memory(error, "conditions", n * sizeof *view);
+
+    for (uint32_t i = 0; done && i < n; i++)
+        done = values_condition(&run->values, i, &view[i], error);
+    if (done)
+        return view;
+    free(view);
+    return NULL;
+}
+
 EbmStatus
 ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,
                  const EbmArray *grad, EbmReport **ret_report)
 {
-    RtView point_view, energy_view, grad_view;
+    RtView point_view, energy_view, grad_view, *condition = NULL;
     RtError error = {0};
     bool want_grad = grad && grad->data;
-    EbmStatus status = values_bind(&run->values, ret_report);
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
 
     if (status != EBM_OK)
         return status;
     bool done = array_view(points, "points", &point_view, &error) &&
                 real_view(energy, "energies", &energy_view, &error) &&
                 (!want_grad || real_view(grad, "gradients", &grad_view, &error)) &&
-                rt_run_evaluate(run->run, &point_view, &energy_view,
+                (condition = point_conditions(run, &error)) != NULL &&
+                rt_run_evaluate(run->run, &point_view, condition, &energy_view,
                                 want_grad ? &grad_view : NULL, &error);
+    free(condition);
     return done ? report_nothing(ret_report) : report_error(ret_report, &error);
 }

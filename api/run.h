@@ -13,6 +13,7 @@ struct EbmRun {
     Values values;
     RtArray start; /* points, of x's type, [chains, ...x] or [...x] */
     bool has_start;
+    bool given; /* the conditions of each chain are in their places */
 };
 
 #endif

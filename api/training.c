@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "api/array.h"
+#include "api/machine.h"
 #include "ir/interp.h"
-#include "runtime/cpu.h"
-#include "runtime/pool.h"
 
 /* ---- making */
 
@@ -48,11 +47,10 @@ list_columns(EbmTraining *t)
 static EbmStatus
 make_training(EbmTraining *t, const EbmTrainingOptions *o, EbmReport **ret_report)
 {
-    unsigned threads = o->threads ? o->threads : rt_cpu_threads();
     RtTrainingPlan plan = {
         .n_steps = o->steps,
         .policy = o->on_nonfinite == EBM_NON_FINITE_skip ? RT_POLICY_skip : RT_POLICY_stop,
-        .threads = threads > RT_MAX_THREADS ? RT_MAX_THREADS : threads,
+        .threads = o->threads,
     };
     RtError error = {0};
 
@@ -69,7 +67,7 @@ make_training(EbmTraining *t, const EbmTrainingOptions *o, EbmReport **ret_repor
 }
 
 static EbmStatus
-check_options(const EbmKernel *kernel, const EbmTrainingOptions *o, EbmReport **ret_report)
+check_options(const EbmKernel *kernel, EbmTrainingOptions *o, EbmReport **ret_report)
 {
     if (!kernel->program->program.has_train)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, "give the program a loss",
@@ -78,9 +76,6 @@ check_options(const EbmKernel *kernel, const EbmTrainingOptions *o, EbmReport **
         return report_say(ret_report, EBM_ARGUMENT_ERROR, "`param` declares what is trained",
                           "the model '%s' has no parameters: there is nothing to train",
                           kernel->program->program.energy);
-    if (o->threads > RT_MAX_THREADS)
-        return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
-                          "expected at most %d threads, found %u", RT_MAX_THREADS, o->threads);
     if (o->steps > INT32_MAX)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "expected at most %d steps, found %llu", INT32_MAX,
@@ -88,7 +83,7 @@ check_options(const EbmKernel *kernel, const EbmTrainingOptions *o, EbmReport **
     if ((unsigned)o->on_nonfinite > EBM_NON_FINITE_skip)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                           "unknown choice for steps that are not finite");
-    return EBM_OK;
+    return machine_threads(&o->threads, ret_report);
 }
 
 EbmStatus
@@ -182,8 +177,9 @@ training_allocate(EbmTraining *t, EbmReport **ret_report)
 
     if (t->allocated)
         return report_nothing(ret_report);
+    const ValueRows rows = {training_rows, t};
     EbmStatus status = training_check_data(t, ret_report);
-    status = status ? status : values_bind(&t->values, ret_report);
+    status = status ? status : values_bind(&t->values, &rows, ret_report);
     if (status != EBM_OK)
         return status;
     if (!training_hand_data(t, &error) || !rt_training_allocate(t->training, &error))
@@ -383,24 +379,11 @@ ebm_training_held(const EbmTraining *training, size_t index, EbmHeldKind *ret_ki
         *ret_kind = kind_of(training, &held);
 }
 
-static bool
-same_shape(const EbmArray *array, const EbmValueInfo *v)
-{
-    bool same = array->rank == v->rank;
-
-    for (uint32_t i = 0; same && i < v->rank; i++)
-        same = array->shape[i] == v->shape[i];
-    return same;
-}
-
 EbmStatus
 ebm_training_get(EbmTraining *training, size_t index, const EbmArray *ret,
                  EbmReport **ret_report)
 {
-    RtError error = {0};
     EbmValueInfo v;
-    RtView view;
-    RtCells cells;
 
     if (index >= ebm_training_held_count(training))
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
@@ -414,15 +397,10 @@ ebm_training_get(EbmTraining *training, size_t index, const EbmArray *ret,
         return report_say(ret_report, EBM_TYPE_ERROR, NULL,
                           "'%s': expected an array of %s, f32 or f64, found %s", v.name,
                           ebm_type_name(v.type), ebm_type_name(ret->type));
-    if (!same_shape(ret, &v))
-        return report_say(ret_report, EBM_SHAPE_ERROR, NULL,
-                          "'%s': expected the shape %s, found %s", v.name,
-                          array_shape_text(v.rank, v.shape).text,
-                          array_shape_text(ret->rank % (EBM_MAX_RANK + 1), ret->shape).text);
+    status = array_expect_shape(ret, v.name, v.rank, v.shape, ret_report);
+    if (status != EBM_OK)
+        return status;
     RtHeld held = rt_training_held(training->training, (uint32_t)index);
-    if (!array_view(ret, v.name, &view, &error) || !rt_cells_create(&view, 0, &cells, &error))
-        return report_error(ret_report, &error);
-    rt_cells_fill(&cells, rt_type_of((EbmDType)held.slot->dtype), held.data);
-    rt_cells_clear(&cells);
-    return report_nothing(ret_report);
+    return array_fill(ret, v.name, rt_type_of((EbmDType)held.slot->dtype), held.data,
+                      ret_report);
 }

@@ -40,6 +40,9 @@ EbmStatus training_start(EbmTraining *training, EbmReport **ret_report);
 /* Gives the columns to the runtime. */
 bool training_hand_data(EbmTraining *training, RtError *error);
 
+/* The rows of a column, EbmTraining * being `user`; NULL: there is none of that name. */
+const RtArray *training_rows(const void *user, const char *name);
+
 /* Are all columns there?  Reports those that are not. */
 EbmStatus training_check_data(const EbmTraining *training, EbmReport **ret_report);
 

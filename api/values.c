@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/array.h"
-#include "api/values.h"
+#include "api/require.h"
 #include "base/text.h"
 
 /* ---- the list */
@@ -32,12 +32,15 @@ list_one(Values *v, const char *name, Type type, const ProgramData *range)
     };
 }
 
-/* Hyperparameters that the kernel does not read have no place in it. */
+/* Hyperparameters that the kernel does not read have no place in it; requirements may read
+ * them. */
 static void
 set_hyper(Values *v, const ProgramHyper *h, double value)
 {
     const EbmManifest *m = v->kernel->engine.manifest;
 
+    v->number[h - v->kernel->program->program.hyper] = value;
+    v->checked = false;
     for (uint32_t i = 0; h->input && i < m->n_hyper; i++)
         if (strcmp(m->hyper[i].name, h->input) == 0) {
             v->hyper[i] = value;
@@ -66,7 +69,8 @@ values_open(Values *v, const EbmKernel *kernel, double *hyper, const void **inpu
     *v = (Values){.kernel = kernel, .hyper = hyper, .input = input, .seed = seed};
     v->bound = calloc(n + 1, sizeof *v->bound);
     v->hyper_set = calloc((size_t)v->kernel->engine.manifest->n_hyper + 1, sizeof(bool));
-    if (!v->bound || !v->hyper_set)
+    v->number = calloc(p->n_hyper + 1, sizeof *v->number);
+    if (!v->bound || !v->hyper_set || !v->number)
         return false;
     for (size_t i = 0; i < p->n_data; i++)
         list_one(v, p->data[i].name, p->data[i].type, &p->data[i]);
@@ -85,6 +89,7 @@ values_close(Values *v)
     for (size_t i = 0; i < v->n_bound; i++)
         rt_array_clear(&v->bound[i].value);
     free(v->bound);
+    free(v->number);
     free(v->hyper_set);
 }
 
@@ -101,29 +106,25 @@ find_bound(const Values *v, size_t first, const char *name)
 
 /* ---- hyperparameters */
 
+const char *const owner_word[HYPER_OWNERS] = {
+    [HYPER_energy] = "energy",       [HYPER_sampler] = "sampler",  [HYPER_loss] = "loss",
+    [HYPER_optimizer] = "optimizer", [HYPER_dataset] = "data set",
+};
+
 static EbmStatus
 unknown_hyper(const Values *v, EbmOwner owner, const char *name, EbmReport **ret_report)
 {
-    static const char *const word[] = {
-        [EBM_OWNER_energy] = "energy",    [EBM_OWNER_sampler] = "sampler",
-        [EBM_OWNER_loss] = "loss",        [EBM_OWNER_optimizer] = "optimizer",
-        [EBM_OWNER_dataset] = "data set",
-    };
     const Program *p = &v->kernel->program->program;
     const char **names = calloc(p->n_hyper + 1, sizeof *names);
-    char help[128] = "";
     size_t n = 0;
 
     for (size_t i = 0; names && i < p->n_hyper; i++)
         if (p->hyper[i].owner == (HyperOwner)owner)
             names[n++] = p->hyper[i].name;
-    const char *near = names ? near_miss(name, names, n) : NULL;
-    if (near)
-        snprintf(help, sizeof help, "did you mean '%s'?", near);
+    report_unknown(ret_report, name, names, n, NULL, "the %s has no hyperparameter '%s'",
+                   (unsigned)owner < HYPER_OWNERS ? owner_word[owner] : "program", name);
     free(names);
-    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
-                      "the %s has no hyperparameter '%s'",
-                      (unsigned)owner <= EBM_OWNER_dataset ? word[owner] : "program", name);
+    return EBM_ARGUMENT_ERROR;
 }
 
 static const ProgramHyper *
@@ -154,37 +155,37 @@ values_set_number(Values *v, EbmOwner owner, const char *name, double value,
 
 /* ---- arrays */
 
-/* A copy of the array as `type`, of the same shape. */
-static bool
-convert(const EbmArray *array, Type type, const char *name, RtArray *ret, RtError *error)
-{
-    RtArray copy = {0};
+/* The shape of a type, as arrays have it. */
+typedef struct Shape {
+    uint64_t extent[MAX_RANK];
+} Shape;
 
-    if (!array_copy(array, name, &copy, error))
-        return false;
-    bool done = rt_array_convert(&copy, rt_type_of((EbmDType)type.dtype), ret, name, error);
-    rt_array_clear(&copy);
-    return done;
+static Shape
+shape_of(Type type)
+{
+    Shape s = {{0}};
+
+    for (unsigned i = 0; i < type.rank; i++)
+        s.extent[i] = type.dim[i];
+    return s;
 }
 
+/* Is the shape the type's, behind `leading` other axes? */
 static bool
-same_shape(const EbmArray *array, Type type)
+shape_ends(const EbmArray *array, unsigned leading, Type type)
 {
-    bool same = array->rank == type.rank;
+    bool same = array->rank == leading + type.rank;
 
     for (unsigned i = 0; same && i < type.rank; i++)
-        same = array->shape[i] == type.dim[i];
+        same = array->shape[leading + i] == type.dim[i];
     return same;
 }
 
-static ShapeText
-type_shape(Type type)
+/* Is there one of it for each chain or point? */
+static bool
+is_each(const Bound *b)
 {
-    uint64_t shape[MAX_RANK];
-
-    for (unsigned i = 0; i < type.rank; i++)
-        shape[i] = type.dim[i];
-    return array_shape_text(type.rank, shape);
+    return b->range && b->range->each;
 }
 
 static bool
@@ -213,20 +214,22 @@ values_in_range(const RtArray *value, const ProgramData *d, RtError *error)
 }
 
 static EbmStatus
-set_bound(Bound *b, const EbmArray *array, EbmReport **ret_report)
+set_bound(Values *v, Bound *b, const EbmArray *array, EbmReport **ret_report)
 {
     RtArray value = {0};
     RtError error = {0};
 
-    if (!same_shape(array, b->type))
+    if (!shape_ends(array, is_each(b), b->type))
         return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", b->name,
-            type_shape(b->type).text, array_shape_text(array->rank, array->shape).text);
-    if (!convert(array, b->type, b->name, &value, &error) ||
+            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s%s, found %s",
+            b->name, array_shape_text(b->type.rank, shape_of(b->type).extent).text,
+            is_each(b) ? " for each" : "", array_shape_text(array->rank, array->shape).text);
+    if (!array_convert(array, b->name, rt_type_of((EbmDType)b->type.dtype), &value, &error) ||
         !values_in_range(&value, b->range, &error)) {
         rt_array_clear(&value);
         return report_error(ret_report, &error);
     }
+    v->checked = false;
     rt_array_clear(&b->value);
     b->value = value;
     b->set = true;
@@ -237,16 +240,13 @@ static EbmStatus
 unknown_array(const Values *v, const char *name, EbmReport **ret_report)
 {
     const char **names = calloc(v->n_bound + 1, sizeof *names);
-    char help[128] = "";
 
     for (size_t i = 0; names && i < v->n_bound; i++)
         names[i] = v->bound[i].name;
-    const char *near = names ? near_miss(name, names, v->n_bound) : NULL;
-    if (near)
-        snprintf(help, sizeof help, "did you mean '%s'?", near);
+    report_unknown(ret_report, name, names, names ? v->n_bound : 0, NULL,
+                   "the program reads no array '%s'", name);
     free(names);
-    return report_say(ret_report, EBM_ARGUMENT_ERROR, *help ? help : NULL,
-                      "the program reads no array '%s'", name);
+    return EBM_ARGUMENT_ERROR;
 }
 
 EbmStatus
@@ -259,7 +259,7 @@ values_set_array(Values *v, const char *name, const EbmArray *array, EbmReport *
     if (array->rank > EBM_MAX_RANK)
         return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL, "'%s': an array of rank %u",
                           name, array->rank);
-    return set_bound(&v->bound[i], array, ret_report);
+    return set_bound(v, &v->bound[i], array, ret_report);
 }
 
 /* ---- parameters */
@@ -329,13 +329,12 @@ compare_params(void *user)
             add_mismatch(m, "missing", b->name);
         else if (!g)
             continue;
-        else if (g->array.rank > EBM_MAX_RANK || !same_shape(&g->array, b->type))
+        else if (!array_has_shape(&g->array, b->type.rank, shape_of(b->type).extent))
             add_mismatch(
                 m,
-                arena_printf(
-                    &m->arena, "shape %s instead of %s of",
-                    array_shape_text(g->array.rank % (EBM_MAX_RANK + 1), g->array.shape).text,
-                    type_shape(b->type).text),
+                arena_printf(&m->arena, "shape %s instead of %s of",
+                             array_shape_text(g->array.rank, g->array.shape).text,
+                             array_shape_text(b->type.rank, shape_of(b->type).extent).text),
                 b->name);
     }
     for (size_t i = 0; i < m->n_given; i++)
@@ -371,7 +370,7 @@ values_set_params(Values *v, const EbmNamed *params, size_t count, EbmReport **r
         size_t place = place_of(v, &params[i]);
         if (place == v->n_bound)
             continue;
-        status = set_bound(&v->bound[place], &params[i].array, ret_report);
+        status = set_bound(v, &v->bound[place], &params[i].array, ret_report);
         n_set++;
     }
     v->params_made |= status == EBM_OK && n_set == v->n_bound - v->first_param;
@@ -384,11 +383,8 @@ make_room(const Values *v, RtArray *value, RtError *error)
 {
     for (size_t i = v->first_param; i < v->n_bound; i++) {
         const Bound *b = &v->bound[i];
-        uint64_t shape[MAX_RANK];
-        for (unsigned k = 0; k < b->type.rank; k++)
-            shape[k] = b->type.dim[k];
         if (!rt_array_create(&value[i - v->first_param], rt_type_of((EbmDType)b->type.dtype),
-                             b->type.rank, shape, b->name, error))
+                             b->type.rank, shape_of(b->type).extent, b->name, error))
             return false;
     }
     return true;
@@ -424,6 +420,7 @@ draw_params(Values *v, uint64_t seed, bool keep, RtError *error)
     }
     free(value);
     free(room);
+    v->checked = false;
     v->params_made |= done;
     return done;
 }
@@ -440,8 +437,20 @@ values_init_params(Values *v, uint64_t seed, EbmReport **ret_report)
     return report_nothing(ret_report);
 }
 
+bool
+values_condition(const Values *v, uint32_t index, RtView *ret, RtError *error)
+{
+    const char *name = v->kernel->engine.manifest->exchange[index].slot.name;
+    size_t i = find_bound(v, 0, name);
+
+    if (i == v->n_bound || !v->bound[i].set)
+        return rt_fail(error, RT_ARGUMENT, "'%s' is not set", name);
+    *ret = array_rows(&v->bound[i].value);
+    return true;
+}
+
 EbmStatus
-values_bind(Values *v, EbmReport **ret_report)
+values_bind(Values *v, const ValueRows *rows, EbmReport **ret_report)
 {
     const EbmManifest *m = v->kernel->engine.manifest;
     RtError error = {0};
@@ -461,7 +470,11 @@ values_bind(Values *v, EbmReport **ret_report)
         if (!v->hyper_set[i])
             return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL,
                               "the hyperparameter '%s' has no value", m->hyper[i].name);
-    return report_nothing(ret_report);
+    if (v->checked)
+        return report_nothing(ret_report);
+    EbmStatus status = requirements_check(v, rows, ret_report);
+    v->checked = status == EBM_OK;
+    return status;
 }
 
 EbmStatus
@@ -469,23 +482,13 @@ values_get_param(Values *v, const char *name, const EbmArray *ret, EbmReport **r
 {
     size_t i = find_bound(v, v->first_param, name);
     RtError error = {0};
-    RtView view;
-    RtCells cells;
 
     if (i == v->n_bound)
         return unknown_array(v, name, ret_report);
     if (!v->params_made && !draw_params(v, v->seed, true, &error))
         return report_error(ret_report, &error);
     const Bound *b = &v->bound[i];
-    if (!array_view(ret, name, &view, &error))
-        return report_error(ret_report, &error);
-    if (!same_shape(ret, b->type))
-        return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", name,
-            type_shape(b->type).text, array_shape_text(ret->rank, ret->shape).text);
-    if (!rt_cells_create(&view, 0, &cells, &error))
-        return report_error(ret_report, &error);
-    rt_cells_fill(&cells, b->value.type, b->value.data);
-    rt_cells_clear(&cells);
-    return report_nothing(ret_report);
+    EbmStatus status =
+        array_expect_shape(ret, name, b->type.rank, shape_of(b->type).extent, ret_report);
+    return status ? status : array_fill(ret, name, b->value.type, b->value.data, ret_report);
 }

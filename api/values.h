@@ -18,6 +18,12 @@ typedef struct Bound {
     uint32_t input; /* index in the manifest; UINT32_MAX: the kernel does not read it */
 } Bound;
 
+/* Arrays of which each data point has a row, by name; NULL of another name. */
+typedef struct ValueRows {
+    const RtArray *(*find)(const void *user, const char *name);
+    const void *user;
+} ValueRows;
+
 typedef struct Values {
     const EbmKernel *kernel;
     double *hyper;      /* in the order of the manifest, as `input` is */
@@ -25,7 +31,9 @@ typedef struct Values {
     uint64_t seed;      /* of parameters that nobody sets */
     Bound *bound;       /* data, then conditions, then parameters */
     size_t n_bound, first_param;
+    double *number;   /* one a hyperparameter of the program */
     bool *hyper_set;  /* one a hyperparameter of the manifest */
+    bool checked;     /* what the program requires of them holds */
     bool params_made; /* all of them have values */
 } Values;
 
@@ -33,6 +41,9 @@ typedef struct Values {
 bool values_open(Values *v, const EbmKernel *kernel, double *hyper, const void **input,
                  uint64_t seed);
 void values_close(Values *v);
+
+/* "energy", "data set": for messages and the recipe of a checkpoint. */
+extern const char *const owner_word[HYPER_OWNERS];
 
 /* As the functions of ebm.h of that name say. */
 EbmStatus values_set_number(Values *v, EbmOwner owner, const char *name, double value,
@@ -51,7 +62,11 @@ EbmStatus values_get_param(Values *v, const char *name, const EbmArray *ret,
  */
 bool values_in_range(const RtArray *value, const ProgramData *info, RtError *error);
 
-/* Hands arrays to the kernel, drawing parameters that nobody set; reports what is missing. */
-EbmStatus values_bind(Values *v, EbmReport **ret_report);
+/* A view of the condition that is value `index` of the kernel's exchange: [rows, ...]. */
+bool values_condition(const Values *v, uint32_t index, RtView *ret, RtError *error);
+
+/* Hands arrays to the kernel, drawing parameters that nobody set; reports what is missing, and
+ * what is not as the program requires.  `rows` may be NULL. */
+EbmStatus values_bind(Values *v, const ValueRows *rows, EbmReport **ret_report);
 
 #endif

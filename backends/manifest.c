@@ -271,11 +271,6 @@ add_outputs(EbmManifest *m, const Function *step, const Function *eval)
 static void
 add_phases(EbmManifest *m, const PhaseList *phases, Arena *arena)
 {
-    size_t values = 1;
-
-    for (uint32_t i = 0; i < phases->n; i++)
-        values += phases->f[i]->region[0].n_params + phases->f[i]->region[0].n_yields;
-    m->exchange = arena_array(arena, EbmExchange, values);
     m->phase = arena_array(arena, EbmPhase, phases->n + 1);
     m->n_phases = phases->n;
     for (uint32_t i = 0; i < phases->n; i++) {
@@ -304,13 +299,17 @@ manifest_build(Arena *arena, const Function *const entry[EBM_ENTRY_COUNT],
         inputs += count_inputs(f);
         outputs += f ? f->region[0].n_yields : 0;
     }
-    for (uint32_t i = 0; i < phases->n; i++)
+    size_t exchange = inputs; /* conditions that each chain has of its own */
+    for (uint32_t i = 0; i < phases->n; i++) {
         inputs += count_inputs(phases->f[i]);
+        exchange += count_inputs(phases->f[i]) + phases->f[i]->region[0].n_yields;
+    }
     *ret = (EbmManifest){.hyper = arena_array(arena, EbmHyper, inputs),
                          .input = arena_array(arena, EbmSlot, inputs),
                          .state = arena_array(arena, EbmSlot, inputs + outputs),
                          .report = arena_array(arena, EbmSlot, outputs),
-                         .value = arena_array(arena, EbmSlot, outputs)};
+                         .value = arena_array(arena, EbmSlot, outputs),
+                         .exchange = arena_array(arena, EbmExchange, exchange)};
     for (int i = 0; i < 3; i++)
         if (entry[order[i]])
             add_inputs(ret, entry[order[i]]);

@@ -214,8 +214,8 @@ render_place(const DiagList *list, Span span, const char *kind, const char *mess
     }
 }
 
-void
-diag_render(const DiagList *list, const Diag *d, FILE *out)
+static void
+render(const DiagList *list, const Diag *d, FILE *out)
 {
     render_place(list, d->span, severity_name[d->severity], d->message, diag_name(d->code),
                  out);
@@ -223,6 +223,13 @@ diag_render(const DiagList *list, const Diag *d, FILE *out)
         fprintf(out, "      = help: %s\n", d->help);
     for (const DiagNote *note = d->notes; note; note = note->next)
         render_place(list, note->span, "note", note->message, NULL, out);
+}
+
+void
+diag_render(const DiagList *list, FILE *out)
+{
+    for (size_t i = 0; i < list->count; i++)
+        render(list, &list->diag[i], out);
 }
 
 enum { NEAR_MAX = 64 };
@@ -268,4 +275,15 @@ near_miss(const char *word, const char *const *candidates, size_t count)
         }
     }
     return found;
+}
+
+bool
+diag_near(DiagList *list, Diag *d, const char *word, const char *const *candidates,
+          size_t count)
+{
+    const char *near = near_miss(word, candidates, count);
+
+    if (near)
+        diag_help(list, d, "did you mean '%s'?", near);
+    return near != NULL;
 }

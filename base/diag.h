@@ -63,13 +63,18 @@ void diag_help(DiagList *list, Diag *d, const char *format, ...)
 void diag_note(DiagList *list, Diag *d, Span span, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* "name:line:column: error: message [code]", the line with the span underlined, help, notes. */
-void diag_render(const DiagList *list, const Diag *d, FILE *out);
+/* Each as "name:line:column: error: message [code]", the line with the span underlined, help,
+ * notes. */
+void diag_render(const DiagList *list, FILE *out);
 
 const char *diag_name(DiagCode code);
 
 /* The candidate nearest to `word`, or NULL when none is near: at most a third of the
  * letters may differ.  For "did you mean". */
 const char *near_miss(const char *word, const char *const *candidates, size_t count);
+
+/* Helps with the candidate nearest to `word`; false when none is near. */
+bool diag_near(DiagList *list, Diag *d, const char *word, const char *const *candidates,
+               size_t count);
 
 #endif

@@ -2,28 +2,23 @@
  *
  * train_bench.c -- how fast an energy is trained, in one line of JSON; a client of ebm.h alone.
  *
- *     train_bench MODEL LOSS [batch=N] [threads=N] [seconds=S] [static:NAME=N]... [NAME=TEXT]...
+ *     train_bench MODEL LOSS [batch=N] [threads=N] [seconds=S] [static:NAME=N]...
+ * [NAME=TEXT]...
  *
- * NAME=TEXT is a hyperparameter of the loss; the optimizer is Adam.  The data are 4096 normal points.
- * The clock of one thread is CPU time; of several, wall time.
+ * NAME=TEXT is a hyperparameter of the loss; the optimizer is Adam.  The data are 4096 normal
+ * points.
  */
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
-#include "ebm/ebm.h"
+#include "bench.h"
 
-enum { MAX_GIVEN = 16, ROWS = 4096 };
+enum { ROWS = 4096 };
 
 typedef struct Bench {
     EbmProgramOptions program;
     EbmTrainingOptions plan;
-    double seconds;
-    EbmSetting settings[MAX_GIVEN], statics[MAX_GIVEN];
+    Timing timing;
+    Settings settings, statics;
     float *points;
     EbmReport *report;
     EbmProgram *compiled;
@@ -32,37 +27,27 @@ typedef struct Bench {
     double loss;
 } Bench;
 
-static double
-now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* One argument after the loss's name; it is cut in two where its sign stands. */
+/* One argument after the loss's name. */
 static EbmStatus
 read_argument(Bench *b, char *text)
 {
     static const char is_static[] = "static:";
     bool fixed = !strncmp(text, is_static, sizeof is_static - 1);
+    char *value;
+
     text += fixed ? sizeof is_static - 1 : 0;
-    size_t n = strcspn(text, "=");
-    if (!text[n] || b->program.n_statics == MAX_GIVEN ||
-        b->program.n_loss_settings == MAX_GIVEN)
+    if (!cut_argument(text, "=", &value))
         return EBM_ARGUMENT_ERROR;
-    char *value = text + n + 1;
-    text[n] = 0;
     if (fixed)
-        b->statics[b->program.n_statics++] = (EbmSetting){text, value};
-    else if (!strcmp(text, "batch"))
+        return add_setting(&b->statics, text, value);
+    if (!strcmp(text, "batch"))
         b->program.batch = (uint32_t)strtoul(value, NULL, 10);
     else if (!strcmp(text, "threads"))
         b->plan.threads = (uint32_t)strtoul(value, NULL, 10);
     else if (!strcmp(text, "seconds"))
-        b->seconds = atof(value);
+        b->timing.seconds = atof(value);
     else
-        b->settings[b->program.n_loss_settings++] = (EbmSetting){text, value};
+        return add_setting(&b->settings, text, value);
     return EBM_OK;
 }
 
@@ -96,6 +81,8 @@ set_points(Bench *b)
 static EbmStatus
 prepare(Bench *b)
 {
+    b->program.n_statics = b->statics.n;
+    b->program.n_loss_settings = b->settings.n;
     EbmStatus status = ebm_program_create(&b->program, &b->compiled, &b->report);
     if (status == EBM_OK)
         status = ebm_kernel_create(b->compiled, NULL, &b->kernel, &b->report);
@@ -111,45 +98,26 @@ keep_loss(void *user, const EbmTrainingStep *step)
     return 0;
 }
 
-/* Takes `steps` steps and says how long they took. */
 static EbmStatus
-take_steps(Bench *b, uint64_t steps, double *ret_cpu, double *ret_wall)
+take_steps(void *user, uint64_t steps)
 {
+    Bench *b = user;
     EbmTrainOptions options = EBM_TRAIN_OPTIONS_INIT;
+
     options.last_step = ebm_training_step(b->training) + steps;
     options.progress = keep_loss, options.progress_user = b;
-    double cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = now(CLOCK_MONOTONIC);
-    EbmStatus status = ebm_training_run(b->training, &options, &b->report);
-    *ret_cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    *ret_wall = now(CLOCK_MONOTONIC) - wall;
-    return status;
+    return ebm_training_run(b->training, &options, &b->report);
 }
 
 static EbmStatus
 measure(Bench *b)
 {
-    uint64_t steps = 1;
-    double cpu = 0, wall = 0;
-    EbmStatus status = take_steps(b, 1, &cpu, &wall);
-    for (wall = 0; status == EBM_OK && wall < b->seconds / 10; steps *= 2)
-        status = take_steps(b, steps, &cpu, &wall);
-    steps = 1 + (uint64_t)((double)steps / 2 * b->seconds / wall);
+    EbmStatus status = time_long(&b->timing, take_steps, b);
+
     if (status == EBM_OK)
-        status = take_steps(b, steps, &cpu, &wall);
-    if (status != EBM_OK)
-        return status;
-    EbmKernelInfo info = EBM_KERNEL_INFO_INIT;
-    struct rusage usage;
-    ebm_kernel_info(b->kernel, &info);
-    getrusage(RUSAGE_SELF, &usage);
-    double time = ebm_training_threads(b->training) == 1 ? cpu : wall;
-    printf("{\"unit\": \"training-steps/s\", \"rate\": %.6g, \"cpu_s\": %.6g, \"wall_s\": %.6g, "
-           "\"check\": %.8g, \"rejected\": %llu, \"compile_s\": %.6g, \"from_cache\": %s, "
-           "\"rss_bytes\": %ld}\n",
-           (double)steps / time, cpu, wall, b->loss,
-           (unsigned long long)ebm_training_skipped(b->training), info.seconds,
-           info.from_cache ? "true" : "false", usage.ru_maxrss * 1024);
-    return EBM_OK;
+        print_timing(&b->timing, "training-steps/s", 1, ebm_training_threads(b->training),
+                     b->loss, ebm_training_skipped(b->training), b->kernel);
+    return status;
 }
 
 static void
@@ -167,7 +135,9 @@ main(int argc, char **argv)
 {
     Bench b = {.program = EBM_PROGRAM_OPTIONS_INIT,
                .plan = EBM_TRAINING_OPTIONS_INIT,
-               .seconds = 0.4};
+               .timing.seconds = 0.4};
+    EbmStatus status = EBM_OK;
+
     if (argc < 3) {
         fputs("usage: train_bench MODEL LOSS [batch=N] [threads=N] [seconds=S] "
               "[static:NAME=N]... [NAME=TEXT]...\n",
@@ -175,9 +145,8 @@ main(int argc, char **argv)
         return 2;
     }
     b.program.file = argv[1], b.program.loss = argv[2];
-    b.program.statics = b.statics, b.program.loss_settings = b.settings;
+    b.program.statics = b.statics.given, b.program.loss_settings = b.settings.given;
     b.plan.threads = 1, b.plan.steps = INT32_MAX;
-    EbmStatus status = EBM_OK;
     for (int i = 3; i < argc && status == EBM_OK; i++)
         status = read_argument(&b, argv[i]);
     if (status == EBM_OK)

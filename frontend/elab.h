@@ -22,6 +22,7 @@ typedef struct Buffer Buffer;
 typedef struct NetState NetState;
 typedef struct Point Point;
 typedef struct ModelSums ModelSums;
+typedef struct Requirements Requirements;
 
 /* ---- values ---- */
 
@@ -143,6 +144,7 @@ struct Env {
     Mode let_mode, ret_mode;
     Reports *reports;        /* of the sampler or loss whose text this is; NULL elsewhere */
     struct Buffers *buffers; /* of the loss whose text this is; NULL elsewhere */
+    uint32_t required;       /* slot of what this body's result is multiplied by; 0: nothing */
 };
 
 /* A number bound by `let`, to be computed again in f64. */
@@ -234,6 +236,7 @@ typedef struct Nest {
     unsigned rank;
     Ref index[MAX_RANK]; /* i32, from 0 */
     uint32_t extent[MAX_RANK];
+    bool certain; /* all these turns are made */
     bool draws;
     uint16_t region;
     uint32_t words;
@@ -311,14 +314,16 @@ struct Elab {
     uint32_t binds;       /* the clock of what is bound next */
     uint32_t owner_slots; /* slots up to this one are those of the sampler that owns this one */
     struct Keeping *keeping; /* while a `state` is evaluated, which keeps the chains it makes */
-    bool steady;   /* cleared when a network's state is used: no two calls are alike */
-    bool may_draw; /* random numbers may be drawn here */
-    bool training; /* in a loss, but not in the samplers it runs: the batch may be crossed */
-    Point *point;  /* the data point of this entry function; NULL: there is none */
-    bool in_laplacian;     /* whose function gives nothing but its value */
-    ModelSums *model_sums; /* of the optimizer's step; NULL elsewhere */
-    const Dims *expect;    /* shape wanted of the call that is evaluated next, or NULL */
-    const Activation *act; /* whose text is being elaborated */
+    bool steady;    /* cleared when a network's state is used: no two calls are alike */
+    bool may_draw;  /* random numbers may be drawn here */
+    bool training;  /* in a loss, but not in the samplers it runs: the batch may be crossed */
+    Point *point;   /* the data point of this entry function; NULL: there is none */
+    bool evaluates; /* @eval is being made */
+    Requirements *requirements; /* so far; NULL: none */
+    bool in_laplacian;          /* whose function gives nothing but its value */
+    ModelSums *model_sums;      /* of the optimizer's step; NULL elsewhere */
+    const Dims *expect;         /* shape wanted of the call that is evaluated next, or NULL */
+    const Activation *act;      /* whose text is being elaborated */
     struct {
         const Decl *decl;
         uint8_t state;
@@ -417,17 +422,9 @@ void elab_nest_enter(Elab *e, Nest *nest, unsigned rank, const Ref *index,
                      const uint32_t *extent);
 void elab_nest_leave(Elab *e);
 
-/* ---- files and names (elab_file.c) ---- */
+/* ---- files (elab_file.c) ---- */
 
 bool elab_load_files(Elab *e);
-File *elab_load_std(Elab *e, const char *name);
-const Binding *elab_find_local(const Env *env, const char *name);
-/* A declaration that `name` means in `file`; NULL if there is none. */
-const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
-/* Shape of a `data` declaration; false after an error. */
-bool elab_data_type(Elab *e, File *file, const Decl *d, Type *ret);
-/* What the request says of the data of that name; NULL: nothing. */
-const ProgramShape *elab_given_shape(const Elab *e, const char *name);
 void elab_load_all_std(Elab *e);
 /* The library's file that declares it, or NULL; others are not read for it. */
 File *elab_find_std(Elab *e, DeclKind kind, const char *name);
@@ -437,13 +434,29 @@ File *elab_options_file(Elab *e);
 /* What expression x of the request sees; a number sees nothing, and no library is read for it.
  */
 Env elab_options_env(Elab *e, const Expr *x);
+Env elab_file_env(File *file);
+
+/* ---- data (elab_data.c) ---- */
+
+/* What the request says of the data of that name; NULL: nothing. */
+const ProgramShape *elab_given_shape(const Elab *e, const char *name);
+/* The data of this file in whose shape `name` is; NULL if there is none. */
+const Decl *elab_names_dim(const File *f, const char *name);
+Value elab_dim_value(Elab *e, File *f, const Decl *d, const char *name);
+Value elab_data_value(Elab *e, File *f, const Decl *d);
+
+/* ---- names (elab_lookup.c) ---- */
+
+const Binding *elab_find_local(const Env *env, const char *name);
+/* A declaration that `name` means in `file`; NULL if there is none. */
+const Decl *elab_find_decl(File *file, const char *name, File **ret_file);
+FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
+Value elab_decl_value(Elab *e, File *file, const Decl *d);
 Value elab_lookup(Elab *e, const Env *env, const char *name, Span span);
 /* Says so if `name` means nothing there. */
 void elab_check_name(Elab *e, const Env *env, const char *name, Span span);
-const char *elab_near_name(Elab *e, const Env *env, const char *name);
 void elab_bind(Elab *e, Env *env, const char *name, Value v, Span span);
 void elab_bind_var(Elab *e, Env *env, const char *name, Value v, Span span);
-Value elab_decl_value(Elab *e, File *file, const Decl *d);
 
 /* ---- expressions (elab_expr.c, elab_op.c, elab_index.c, elab_loop.c) ---- */
 
@@ -467,7 +480,6 @@ Value elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Ex
                      Mode mode);
 Value elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode);
 Value elab_choose(Elab *e, Value condition, Value a, Value b, Span span);
-Value elab_if(Elab *e, const Env *env, const Expr *x, Mode mode);
 /* Ends two regions begun one after the other with what they give; the `if` of them. */
 Value elab_join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise,
                         Value b, Mode mode, Span span);
@@ -506,7 +518,6 @@ void elab_solve_match(Elab *e, Solve *s, const AstType *type, Dims actual, Span 
                       const char *what);
 void elab_solve_end(Elab *e, Solve *s, Env *env);
 bool elab_type_of(Elab *e, const Env *env, const AstType *t, Type *ret);
-bool elab_dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret);
 bool elab_is_scalar_type(const AstType *t);
 bool elab_is_value_type(const AstType *t); /* of numbers: not functions, not tuples */
 /* Converts an argument, default or result to its declared type. */
@@ -516,6 +527,14 @@ Value elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span,
 /* ---- bodies (elab_stmt.c, elab_network.c) ---- */
 
 Value elab_run_body(Elab *e, Env *env, const Body *body, Mode mode);
+/* `require` of a condition that is not known while compiling (elab_require.c). */
+void elab_require(Elab *e, Env *env, const Stmt *s, Value condition);
+/* A body begins whose result is to be NaN unless what it requires holds; v: that result. */
+void elab_open_required(Elab *e, Env *env, const Body *body, Span span);
+Value elab_close_required(Elab *e, const Env *env, Value v, Span span);
+/* An index of one of `size` elements: where data supply it, it is checked before a run. */
+void elab_require_index(Elab *e, Value index, int64_t size, Span span);
+void elab_end_requirements(Elab *e); /* @require, and what it says */
 void elab_run_stmts(Elab *e, Env *env, Stmt *const *stmts, uint32_t n);
 Value elab_bind_param(Elab *e, Env *env, const Stmt *s);
 /* Makes known a parameter or a state of the network whose body this is; NULL after an error. */
@@ -531,15 +550,13 @@ Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value,
 bool elab_mentions(const Stmt *s, const char *name);
 /* Does the body of a loop pick from a list by what the loop makes known? */
 bool elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t n_gens);
-/* Interval of an int expression over the names in env; false if unknown. */
-bool elab_interval(Elab *e, const Env *env, const Expr *x, int64_t *lo, int64_t *hi);
 
 /* The main file's recipe, if it has one; false if it has two (elab_recipe.c). */
 bool elab_recipe(Elab *e, DeclKind kind, ProgramRecipe *ret);
 /* Says which names of a recipe mean nothing (elab_names.c). */
 void elab_check_recipe(Elab *e, const Decl *d);
 
-/* ---- builtins (elab_builtin.c, elab_array.c) ---- */
+/* ---- builtins (elab_builtin.c) ---- */
 
 typedef Value BuiltinFn(Elab *e, const Env *env, const struct Builtin *b, FnVal *fn,
                         const Call *call, Mode mode);
@@ -554,7 +571,6 @@ typedef struct Builtin {
 } Builtin;
 const Builtin *elab_find_builtin(const char *name);
 const Builtin *elab_builtin_table(size_t *ret_n);
-const char *elab_builtin_names(void);
 
 /* ---- training (elab_train.c and what it calls) ---- */
 
@@ -581,88 +597,6 @@ Value elab_buffer_member(Elab *e, const Env *env, Value v, const Expr *x);
 /* The variable that `c.value` stands for; NULL if it is none. */
 const Binding *elab_slot_target(const Env *env, const Expr *x);
 Value elab_with_slots(Elab *e, const Env *env, Value v); /* what a loss returns */
-/* ---- samplers and optimizers at work (elab_moves.c, elab_chain.c) ---- */
-
-/* One name of a `state` or `cache`. */
-typedef struct Kept {
-    const char *name;
-    Span span;
-    Type type; /* of a number */
-    bool cache;
-    bool anew; /* a cache that every step computes from what is moved: it is not kept */
-} Kept;
-
-/* A sampler or an optimizer applied to what it moves: `x` or `w`, the first argument that is an
- * array or a number without a default. */
-typedef struct Moves {
-    FnVal *fn;
-    const Decl *decl;
-    const Stmt *step; /* NULL: the body is the step */
-    const Param *moved;
-    Type type;   /* of what is moved */
-    bool lifted; /* an optimizer of one element, given an array: elementwise */
-    bool counts; /* `t` counts its steps; else it is that of whoever makes them */
-    bool owned;  /* its arguments may change with what its owner keeps */
-    Named *arg;  /* the other arguments: values, or expressions evaluated anew at each step */
-    uint32_t n_args;
-    Kept *kept; /* known once it has started */
-    uint32_t n_kept;
-    const char **report; /* names, also of those that stand in branches and loops */
-    uint32_t n_reports;
-} Moves;
-
-/* ... between two steps. */
-typedef struct ChainVal {
-    const Moves *of;
-    Value t;       /* if it counts */
-    Value x;       /* what is moved */
-    Value *kept;   /* one a Kept: numbers and chains; NO_VALUE where made anew */
-    Value *report; /* of the step before, NaN if it made none; NO_VALUE: no step before */
-} ChainVal;
-
-bool elab_is_machine(const FnVal *fn); /* a sampler or an optimizer */
-/* Applies `fn` to arguments and something of type x; false after an error. */
-bool elab_moves_begin(Elab *e, Moves *m, FnVal *fn, const Named *arg, uint32_t n_args, Type x);
-/* The chain before its first step. */
-Value elab_moves_start(Elab *e, Moves *m, Value x);
-/* The chain after one more step.  The values of `change` stand for arguments in this step only;
- * `now` is where the step is asked for, NULL if no argument of the chain is an expression
- * there. */
-Value elab_moves_step(Elab *e, const ChainVal *chain, const Named *change, uint32_t n_change,
-                      const Env *now);
-/* The chain with v in the place of what it moves: its caches follow. */
-Value elab_moves_to(Elab *e, const ChainVal *chain, Value v, const Env *now);
-/* An argument of the chain as its next step would see it. */
-Value elab_moves_argument(Elab *e, const ChainVal *chain, const Param *p, const Env *now);
-/* Report i; 0 before the first step. */
-Value elab_chain_report(Elab *e, const ChainVal *chain, uint32_t i);
-/* What is kept of a chain from step to step, in order: what is moved first; and the names. */
-uint32_t elab_chain_leaves(Elab *e, const ChainVal *chain, Value *leaf, const char **name,
-                           uint32_t cap);
-/* The chain with its leaves replaced, and nothing reported. */
-Value elab_chain_with(Elab *e, const ChainVal *chain, const Value *leaf);
-
-/* `using(E, x, mass = m)`: a chain. */
-Value elab_make_chain(Elab *e, const Env *env, FnVal *fn, const Expr *x);
-/* What a chain moves, its states, reports and arguments; what it moves can be set. */
-Value elab_chain_member(Elab *e, const Env *env, const ChainVal *chain, const Expr *x);
-/* `c.x = v`, c being that chain. */
-void elab_chain_assign(Elab *e, Env *env, const ChainVal *chain, const Expr *x, Value v);
-/* `c.step()` */
-void elab_run_call(Elab *e, Env *env, const Stmt *s);
-
-/* While a `state` statement is evaluated again in a later step, the chains it made, in order.
- */
-typedef struct Keeping {
-    const ChainVal **chain; /* NULL: they start now */
-    uint32_t n, at;
-    bool move; /* what the owner moves was moved by another: they start from it again */
-} Keeping;
-
-/* The names `t`, `n_steps`, `n_warmup`, `warming_up`, with these values. */
-const Binding *elab_time(Elab *e, Value t, Value n_steps, Value n_warmup);
-/* env with them in front: in an argument they are those of whose argument it is. */
-Env elab_in_time(Elab *e, const Env *env);
 
 /* ---- entry functions (elab_entry.c, elab_hyper.c, elab_sampler.c) ---- */
 
@@ -681,10 +615,8 @@ bool elab_build_dataset(Elab *e, FnVal *dataset);
 
 /* The value of a parameter that the call leaves out; NO_VALUE if it has no default. */
 Value elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p);
-/* A hyperparameter of this run: an input, or what the request or the default says. */
-Value elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d,
-                       const Param *p);
-/* The same of a sampler or optimizer; `text`: what it was given where it was named, or NULL. */
+/* A hyperparameter of a sampler or optimizer: an input, or what the request, `text` (where it
+ * was named, or NULL) or the default says. */
 Value elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const Param *p,
                        const Named *text, Span *ret_span);
 /* Says which settings of samplers inside others name nothing; after all was elaborated. */
@@ -701,6 +633,10 @@ bool elab_in_shape(const Decl *d, const char *name);
 void elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
                    bool *low_open, bool *high_open);
 const Expr *elab_parse_setting(Elab *e, const ProgramSetting *s, const char *prefix);
+/* The names `t`, `n_steps`, `n_warmup`, `warming_up`, with these values. */
+const Binding *elab_time(Elab *e, Value t, Value n_steps, Value n_warmup);
+/* env with them in front: in an argument they are those of whose argument it is. */
+Env elab_in_time(Elab *e, const Env *env);
 /* Binds `t` and its like: to inputs in a step, to zeros elsewhere; training has no warm-up. */
 typedef enum TimeKind { TIME_zero, TIME_step, TIME_training } TimeKind;
 void elab_bind_time(Elab *e, TimeKind kind);
@@ -713,8 +649,6 @@ bool elab_is_energy_param(const Param *p);
 void elab_bind_statics(Elab *e, FnVal *fn, Env *env);
 bool elab_is_state_param(const Param *p);
 Elab *elab_new(const ElabRequest *request, Program *program);
-FnVal *elab_fn_of_decl(Elab *e, File *file, const Decl *d);
-Env elab_file_env(File *file);
 
 /* ---- what the request names (elab_request.c) ---- */
 

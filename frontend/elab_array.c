@@ -242,7 +242,7 @@ elab_call_gather(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Cal
     if (!elab_is_number(i) || t.dtype != DT_i32 || t.rank + x.rank - 1 > MAX_RANK)
         return FAIL(e, elab_index_type, call->arg_span[1], elab_value_text(e, i));
     if (t.rank <= 1)
-        return elab_index_value(e, call->arg[0], 1, &i, call->span);
+        return elab_index_value(e, call->arg[0], 1, &i, call->arg_span[1]);
     if (type_size(t) > IR_MAX_ELEMENTS * (uint64_t)x.dim[0] / type_size(x))
         return FAIL(e, elab_too_large, call->span, elab_expr_text(e, call->span));
     Type flat = type_array(DT_i32, 1, (uint32_t[]){(uint32_t)type_size(t)});
@@ -251,7 +251,7 @@ elab_call_gather(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Cal
         all.dim[all.rank++] = x.dim[k];
     e->frame->b.span = call->span;
     i = elab_value_ref(e, ir_reshape(&e->frame->b, elab_ref_of(e, i, DT_i32), flat));
-    Value rows = elab_index_value(e, call->arg[0], 1, &i, call->span);
+    Value rows = elab_index_value(e, call->arg[0], 1, &i, call->arg_span[1]);
     return elab_value_ref(e, ir_reshape(&e->frame->b, elab_ref_of(e, rows, DT_none), all));
 }
 

@@ -3,7 +3,7 @@
  * elab_builtin.c -- the functions that are not written in the language itself.
  *
  * Elementwise ones are the op table's; the rest are reductions, shapes, products, draws and
- * derivative operators.  Everything else is in std/prelude.
+ * derivative operators, in files of their own.  Everything else is in std/prelude.
  */
 #include <math.h>
 #include <string.h>
@@ -192,319 +192,6 @@ call_int(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
     return elab_value_ref(e, elab_ref_of(e, v, DT_i32));
 }
 
-/* ---- reductions ---- */
-
-bool
-elab_read_axis(Elab *e, const Call *call, Type t, int64_t *ret)
-{
-    const Value *axis = elab_named_arg(call, "axis");
-
-    *ret = -1;
-    if (!axis)
-        return true;
-    *ret = axis->kind == VAL_int ? axis->i + (axis->i < 0 ? t.rank : 0) : -1;
-    if (axis->kind == VAL_int && *ret >= 0 && *ret < t.rank)
-        return true;
-    complain(e, elab_axis, call->span, elab_value_text(e, call->arg[0]));
-    return false;
-}
-
-static Op
-reduction_op(FoldKind kind)
-{
-    static const uint8_t op[FOLD_COUNT] = {
-        [FOLD_sum] = OP_sum,  [FOLD_prod] = OP_prod, [FOLD_max] = OP_amax,
-        [FOLD_min] = OP_amin, [FOLD_all] = OP_all,   [FOLD_any] = OP_any,
-    };
-    return (Op)op[kind];
-}
-
-static Value
-reduce(Elab *e, FoldKind kind, bool mean, Value v, int64_t axis, Mode mode)
-{
-    Type t = elab_value_type(e, v);
-    uint32_t n_axes = axis < 0 ? t.rank : 1;
-    bool adds = kind == FOLD_sum || kind == FOLD_prod, real = dtype_is_float((DType)t.dtype);
-    bool wide = mode == MODE_wide && adds && n_axes == t.rank && (real || mean);
-    DType d = wide ? DT_f64 : mean && !real ? e->real : (DType)t.dtype;
-    Ref r = elab_ref_of(e, v, d);
-
-    if (t.rank)
-        r = axis < 0 ? ir_reduce_all(&e->frame->b, reduction_op(kind), r)
-                     : ir_reduce(&e->frame->b, reduction_op(kind), r, 1, &axis);
-    if (!mean || t.rank == 0)
-        return elab_value_ref(e, r);
-    uint64_t n = axis < 0 ? type_size(t) : t.dim[axis];
-    return elab_arith(e, AST_OP_DIV, elab_value_ref(e, r), elab_value_int((int64_t)n), mode,
-                      e->frame->b.span);
-}
-
-/* `keep = true`: the axes that go stay, with size 1. */
-static bool
-read_keep(Elab *e, const Call *call, bool *ret)
-{
-    const Value *keep = elab_named_arg(call, "keep");
-
-    *ret = keep && keep->kind == VAL_bool && keep->b;
-    if (!keep || keep->kind == VAL_bool)
-        return true;
-    complain(e, elab_not_static, call->span, "'keep'", elab_value_text(e, *keep));
-    return false;
-}
-
-/* What a reduction of type t gave, in the shape with or without the axes that went. */
-static Value
-shape_reduced(Elab *e, Value v, Type t, int64_t axis, bool keep)
-{
-    Type to = type_scalar((DType)elab_value_type(e, v).dtype);
-
-    for (unsigned i = 0; i < t.rank; i++)
-        if (keep || (axis >= 0 && i != axis))
-            to.dim[to.rank++] = axis < 0 || i == axis ? 1 : t.dim[i];
-    return elab_value_ref(e, ir_reshape(&e->frame->b, elab_ref_of(e, v, DT_none), to));
-}
-
-static Value
-call_reduce(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    bool logical = b->op == FOLD_all || b->op == FOLD_any, keep;
-    int64_t axis;
-
-    (void)env;
-    if (!elab_check_call(e, b, fn, call, false))
-        return POISON;
-    if (call->n == 2)
-        return elab_apply_pointwise(e, b->op == FOLD_max ? OP_max : OP_min, call->arg, 2,
-                                    call->span);
-    Value v = call->arg[0];
-    if (!elab_is_number(v) || (elab_value_type(e, v).dtype == DT_bool) != logical)
-        return FAIL(e, elab_argument, call->arg_span[0], b->name, logical ? "bool" : "numbers",
-                    elab_value_text(e, v));
-    if (!elab_read_axis(e, call, elab_value_type(e, v), &axis) || !read_keep(e, call, &keep))
-        return POISON;
-    e->frame->b.span = call->span;
-    if (elab_is_static(v))
-        return v;
-    Type t = elab_value_type(e, v);
-    v = reduce(e, (FoldKind)b->op, strcmp(b->name, "mean") == 0, v, axis, mode);
-    return keep ? shape_reduced(e, v, t, axis, true) : v;
-}
-
-/* The largest of v, or 0 where that is not finite; taken as constant. */
-static Value
-largest(Elab *e, Value v, int64_t axis, bool keep, Mode mode)
-{
-    Type t = elab_value_type(e, v);
-    Value m = reduce(e, FOLD_max, false, v, axis, mode);
-
-    m = keep ? shape_reduced(e, m, t, axis, true) : m;
-    m = elab_value_ref(e, ir_stop_gradient(&e->frame->b, elab_ref_of(e, m, DT_none)));
-    Value finite = elab_apply_pointwise(e, OP_isfinite, &m, 1, e->frame->b.span);
-    return elab_choose(e, finite, m, elab_value_real(0), e->frame->b.span);
-}
-
-/* log(sum(exp(v))) without overflow. */
-static Value
-call_logsumexp(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
-               Mode mode)
-{
-    Mode inner = elab_arg_mode(mode);
-    int64_t axis;
-    bool keep;
-
-    (void)env;
-    if (!elab_check_call(e, b, fn, call, false) || !elab_check_number(e, b, call, 0))
-        return POISON;
-    Value v = elab_convert(e, call->arg[0], e->real);
-    Type t = elab_value_type(e, v);
-    if (!elab_read_axis(e, call, t, &axis) || !read_keep(e, call, &keep))
-        return POISON;
-    if (t.rank == 0)
-        return v;
-    e->frame->b.span = call->span;
-    bool apart = axis >= 0 && !keep;
-    Value shift = largest(e, v, axis, axis >= 0, inner);
-    Value below = elab_arith(e, AST_OP_SUB, v, shift, inner, call->span);
-    Value all = elab_apply_pointwise(e, OP_exp, &below, 1, call->span);
-    all = reduce(e, FOLD_sum, false, all, axis, inner);
-    shift = apart ? shape_reduced(e, shift, t, axis, false) : shift;
-    all = elab_apply_pointwise(e, OP_log, &all, 1, call->span);
-    if (keep)
-        all = shape_reduced(e, all, t, axis, true);
-    return elab_arith(e, AST_OP_ADD, shift, all, mode, call->span);
-}
-
-static Value
-call_argmax(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    int64_t axis;
-
-    (void)env;
-    (void)mode;
-    if (!elab_check_call(e, b, fn, call, false) ||
-        !elab_check_array(e, b, call, 0, "an array") || !elab_check_number(e, b, call, 0))
-        return POISON;
-    Type t = elab_value_type(e, call->arg[0]);
-    if (!elab_read_axis(e, call, t, &axis))
-        return POISON;
-    Ref r = elab_ref_of(e, call->arg[0], DT_none);
-    e->frame->b.span = call->span;
-    Type flat = type_array((DType)t.dtype, 1, (uint32_t[]){(uint32_t)type_size(t)});
-    if (axis < 0)
-        r = ir_reshape(&e->frame->b, r, flat);
-    Value v = elab_value_ref(e, ir_build(&e->frame->b, OP_argmax, (Type){0}, 1, &r,
-                                         (Attr){.i = axis < 0 ? 0 : axis}, 0, NULL));
-    int64_t size = axis < 0 ? (int64_t)type_size(t) : t.dim[axis];
-    v.bounded = v.kind == VAL_ref;
-    v.lo = v.bounded ? 0 : v.lo;
-    if (v.bounded)
-        v.hi = size - 1;
-    return v;
-}
-
-/* ---- draws ---- */
-
-static bool
-may_draw(Elab *e, const Builtin *b, Span span)
-{
-    if (e->may_draw)
-        return true;
-    complain(e, elab_no_draw, span, b->name);
-    return false;
-}
-
-static bool
-draw_type(Elab *e, const FnVal *fn, const Call *call, DType d, Type *ret)
-{
-    Dims dims;
-
-    if (!elab_static_dims(e, fn, &dims))
-        return false;
-    if (fn->n_statics == 0 && call->expect)
-        dims = *call->expect;
-    *ret = type_array(d, dims.rank, dims.dim);
-    return true;
-}
-
-/* normal(mean, sd) and uniform(low, high): a standard draw, scaled. */
-static Value
-call_draw(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    Type t;
-
-    (void)env;
-    (void)mode;
-    if (!elab_check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
-        !draw_type(e, fn, call, e->real, &t))
-        return POISON;
-    if (call->n == 1)
-        return FAIL(e, elab_arity, call->span, b->name, 2u, 1u);
-    for (uint32_t i = 0; i < call->n; i++)
-        if (!elab_check_number(e, b, call, i))
-            return POISON;
-    e->frame->b.span = call->span;
-    Value v = elab_draw_value(e, (Distribution)b->op, t);
-    if (call->n == 0 || elab_is_poison(v))
-        return v;
-    Value scale = b->op == DRAW_normal ? call->arg[1]
-                                       : elab_arith(e, AST_OP_SUB, call->arg[1], call->arg[0],
-                                                    MODE_term, call->span);
-    v = elab_arith(e, AST_OP_MUL, scale, v, MODE_term, call->span);
-    if (call->arg[0].kind == VAL_int && call->arg[0].i == 0)
-        return v;
-    return elab_arith(e, AST_OP_ADD, call->arg[0], v, MODE_term, call->span);
-}
-
-static Value
-call_draw_like(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
-               Mode mode)
-{
-    (void)env;
-    (void)mode;
-    if (!elab_check_call(e, b, fn, call, false) || !may_draw(e, b, call->span) ||
-        !elab_check_number(e, b, call, 0))
-        return POISON;
-    e->frame->b.span = call->span;
-    return elab_draw_value(e, (Distribution)b->op,
-                           type_with(elab_value_type(e, call->arg[0]), e->real));
-}
-
-/* -1 or 1, each with probability 1/2. */
-static Value
-call_rademacher(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
-                Mode mode)
-{
-    Type t;
-
-    (void)env;
-    (void)mode;
-    if (!elab_check_call(e, b, fn, call, call->n == 0) || !may_draw(e, b, call->span) ||
-        (call->n && !elab_check_number(e, b, call, 0)) || !draw_type(e, fn, call, e->real, &t))
-        return POISON;
-    if (call->n)
-        t = type_with(elab_value_type(e, call->arg[0]), e->real);
-    e->frame->b.span = call->span;
-    Value low = elab_compare(e, AST_OP_LT, elab_draw_value(e, DRAW_uniform, t),
-                             elab_value_real(0.5), call->span);
-    return elab_is_poison(low)
-               ? POISON
-               : elab_choose(e, low, elab_value_real(-1), elab_value_real(1), call->span);
-}
-
-static Value
-call_bernoulli(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
-               Mode mode)
-{
-    Type t;
-
-    (void)env;
-    (void)mode;
-    if (!elab_check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
-        !elab_check_number(e, b, call, 0) || !draw_type(e, fn, call, e->real, &t))
-        return POISON;
-    if (t.rank == 0)
-        t = type_with(elab_value_type(e, call->arg[0]), e->real);
-    e->frame->b.span = call->span;
-    return elab_compare(e, AST_OP_LT, elab_draw_value(e, DRAW_uniform, t), call->arg[0],
-                        call->span);
-}
-
-/* The upper half of bits * n: uniform in 0..n up to 2^-32. */
-static Value
-call_randint(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    Value n = call->arg[0];
-    Type t;
-
-    (void)env;
-    (void)mode;
-    if (!elab_check_call(e, b, fn, call, true) || !may_draw(e, b, call->span) ||
-        !draw_type(e, fn, call, DT_i32, &t))
-        return POISON;
-    if (!elab_is_scalar(e, n) || elab_value_type(e, n).dtype != DT_i32)
-        return FAIL(e, elab_argument, call->arg_span[0], b->name, "int", elab_value_text(e, n));
-    e->frame->b.span = call->span;
-    Value bits = elab_draw_value(e, DRAW_bits, t);
-    if (elab_is_poison(bits))
-        return POISON;
-    Value r = elab_value_ref(
-        e, ir_umulhi(&e->frame->b, elab_ref_of(e, bits, DT_i32), elab_ref_of(e, n, DT_i32)));
-    if (n.kind == VAL_int && r.kind == VAL_ref) {
-        r.bounded = true;
-        r.lo = 0;
-        r.hi = n.i - 1;
-    }
-    return r;
-}
-
-static Value
-call_shared(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call, Mode mode)
-{
-    (void)env;
-    (void)mode;
-    return elab_check_call(e, b, fn, call, false) ? call->arg[0] : POISON;
-}
-
 /* ---- derivatives ---- */
 
 static Value
@@ -571,15 +258,15 @@ static const Builtin table[] = {
     {"stop_gradient", call_stop_gradient, 1, 1, 0, true, false, NULL},
     {"real", call_real, 1, 1, 0, true, false, NULL},
     {"int", call_int, 1, 1, 0, true, false, NULL},
-    {"min", call_reduce, 1, 2, FOLD_min, true, true, "axis keep"},
-    {"max", call_reduce, 1, 2, FOLD_max, true, true, "axis keep"},
-    {"sum", call_reduce, 1, 1, FOLD_sum, false, true, "axis keep"},
-    {"mean", call_reduce, 1, 1, FOLD_sum, false, true, "axis keep"},
-    {"prod", call_reduce, 1, 1, FOLD_prod, false, true, "axis keep"},
-    {"all", call_reduce, 1, 1, FOLD_all, false, true, "axis keep"},
-    {"any", call_reduce, 1, 1, FOLD_any, false, true, "axis keep"},
-    {"logsumexp", call_logsumexp, 1, 1, 0, false, false, "axis keep"},
-    {"argmax", call_argmax, 1, 1, 0, false, false, "axis"},
+    {"min", elab_call_reduce, 1, 2, FOLD_min, true, true, "axis keep"},
+    {"max", elab_call_reduce, 1, 2, FOLD_max, true, true, "axis keep"},
+    {"sum", elab_call_reduce, 1, 1, FOLD_sum, false, true, "axis keep"},
+    {"mean", elab_call_reduce, 1, 1, FOLD_sum, false, true, "axis keep"},
+    {"prod", elab_call_reduce, 1, 1, FOLD_prod, false, true, "axis keep"},
+    {"all", elab_call_reduce, 1, 1, FOLD_all, false, true, "axis keep"},
+    {"any", elab_call_reduce, 1, 1, FOLD_any, false, true, "axis keep"},
+    {"logsumexp", elab_call_logsumexp, 1, 1, 0, false, false, "axis keep"},
+    {"argmax", elab_call_argmax, 1, 1, 0, false, false, "axis"},
     {"size", elab_call_size, 1, 1, 0, false, false, NULL},
     {"len", elab_call_size, 1, 1, 1, false, false, NULL},
     {"zeros_like", elab_call_like, 1, 1, 0, false, false, NULL},
@@ -595,15 +282,15 @@ static const Builtin table[] = {
     {"pad", elab_call_pad, 2, 3, 0, false, false, "axis"},
     {"cholesky", elab_call_cholesky, 1, 1, 0, false, false, NULL},
     {"solve_triangular", elab_call_trisolve, 2, 2, 0, false, false, "transpose"},
-    {"normal", call_draw, 0, 2, DRAW_normal, false, false, NULL},
-    {"uniform", call_draw, 0, 2, DRAW_uniform, false, false, NULL},
-    {"normal_like", call_draw_like, 1, 1, DRAW_normal, false, false, NULL},
-    {"uniform_like", call_draw_like, 1, 1, DRAW_uniform, false, false, NULL},
-    {"rademacher", call_rademacher, 0, 0, 0, false, false, NULL},
-    {"rademacher_like", call_rademacher, 1, 1, 0, false, false, NULL},
-    {"bernoulli", call_bernoulli, 1, 1, 0, false, false, NULL},
-    {"randint", call_randint, 1, 1, 0, false, false, NULL},
-    {"shared", call_shared, 1, 1, 0, false, false, NULL},
+    {"normal", elab_call_draw, 0, 2, DRAW_normal, false, false, NULL},
+    {"uniform", elab_call_draw, 0, 2, DRAW_uniform, false, false, NULL},
+    {"normal_like", elab_call_draw_like, 1, 1, DRAW_normal, false, false, NULL},
+    {"uniform_like", elab_call_draw_like, 1, 1, DRAW_uniform, false, false, NULL},
+    {"rademacher", elab_call_rademacher, 0, 0, 0, false, false, NULL},
+    {"rademacher_like", elab_call_rademacher, 1, 1, 0, false, false, NULL},
+    {"bernoulli", elab_call_bernoulli, 1, 1, 0, false, false, NULL},
+    {"randint", elab_call_randint, 1, 1, 0, false, false, NULL},
+    {"shared", elab_call_shared, 1, 1, 0, false, false, NULL},
     {"grad", call_derivative, 1, 1, DERIV_grad, false, false, NULL},
     {"value_and_grad", call_derivative, 1, 1, DERIV_value_and_grad, false, false, NULL},
     {"jvp", call_derivative, 1, 1, DERIV_jvp, false, false, NULL},

@@ -46,5 +46,14 @@ BuiltinFn elab_call_conv2d;
 BuiltinFn elab_call_cholesky;
 BuiltinFn elab_call_trisolve;
 BuiltinFn elab_call_run;
+BuiltinFn elab_call_reduce;
+BuiltinFn elab_call_logsumexp;
+BuiltinFn elab_call_argmax;
+BuiltinFn elab_call_draw;
+BuiltinFn elab_call_draw_like;
+BuiltinFn elab_call_rademacher;
+BuiltinFn elab_call_bernoulli;
+BuiltinFn elab_call_randint;
+BuiltinFn elab_call_shared;
 
 #endif

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* ---- activations ---- */
 
@@ -73,10 +73,8 @@ unknown_argument(Elab *e, const Decl *d, const Named *a)
 
     for (uint32_t i = 0; i < d->n_params; i++)
         names[i] = d->params[i]->name;
-    const char *near = near_miss(a->name, names, d->n_params);
     Diag *diag = complain(e, elab_no_argument, a->span, d->name, a->name);
-    if (near)
-        diag_help(e->diags, diag, "did you mean '%s'?", near);
+    diag_near(e->diags, diag, a->name, names, d->n_params);
     diag_note(e->diags, diag, d->name_span, "'%s' is declared here", d->name);
 }
 

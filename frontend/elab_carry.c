@@ -53,6 +53,13 @@ add_report(Names *t, const Stmt *s)
 }
 
 static void
+add_required(Names *t)
+{
+    if (t->env->required)
+        add_slot(t, elab_find_slot(t->env, t->env->required));
+}
+
+static void
 add_targets(Names *t, const Body *body)
 {
     for (uint32_t i = 0; body && i < body->n_stmts; i++) {
@@ -63,6 +70,8 @@ add_targets(Names *t, const Body *body)
             add_target(t, s->value->left);
         if (s->kind == STMT_REPORT)
             add_report(t, s);
+        if (s->kind == STMT_REQUIRE)
+            add_required(t);
         add_targets(t, s->body);
         add_targets(t, s->other);
     }
@@ -312,6 +321,7 @@ build_for(Elab *e, Env *env, const Stmt *s, Value lo, Value hi)
     bind_carried(e, &inner, &c);
     Ref turn = ir_is_number(b->function, from, 0) ? i : ir_sub(b, i, from);
     elab_nest_enter(e, &nest, 1, &turn, &extent);
+    nest.certain = lo.kind == VAL_int && hi.kind == VAL_int;
     elab_bind(e, &inner, s->gen->name, loop_index(e, i, lo, hi), s->gen->name_span);
     elab_run_stmts(e, &inner, s->body->stmts, s->body->n_stmts);
     elab_nest_leave(e);

@@ -128,6 +128,7 @@ build_eval(Elab *e, FnVal *energy, Type x)
     Span span = energy->decl->name_span;
 
     e->frame = elab_frame_new(e, "eval", NULL);
+    e->evaluates = true;
     e->may_draw = false;
     e->act = NULL;
     elab_bind_time(e, TIME_zero);
@@ -137,6 +138,7 @@ build_eval(Elab *e, FnVal *energy, Type x)
     f->of = energy;
     Call call = {.span = span, .arg = &at, .arg_span = &span, .n = 1};
     Value v = elab_call_fn(e, f, &call, MODE_step);
+    e->evaluates = false;
     if (elab_is_poison(v))
         return;
     Ref r[2] = {elab_ref_of(e, v.item[0], DT_f64), elab_ref_of(e, v.item[1], (DType)x.dtype)};
@@ -291,6 +293,8 @@ elaborate(const ElabRequest *request, Program *ret)
         r.energy->path = "";
     }
     bool ok = build_all(e, &r) && elab_check_nested(e);
+    if (ok)
+        elab_end_requirements(e);
     ret->module = e->module;
     describe(e, ret);
     return ok;

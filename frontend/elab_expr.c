@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* ---- limits ---- */
 
@@ -275,8 +275,8 @@ eval_branch(Elab *e, const Env *env, const Body *body, Mode mode)
     return elab_run_body(e, &inner, body, mode);
 }
 
-Value
-elab_if(Elab *e, const Env *env, const Expr *x, Mode mode)
+static Value
+eval_if(Elab *e, const Env *env, const Expr *x, Mode mode)
 {
     Value c = elab_eval(e, env, x->left, elab_arg_mode(mode));
     Builder *b = &e->frame->b;
@@ -476,7 +476,7 @@ eval_kind(Elab *e, const Env *env, const Expr *x, Mode mode)
     case EXPR_TUPLE: return eval_tuple(e, env, x, mode);
     case EXPR_ARRAY: return eval_array(e, env, x, mode);
     case EXPR_FOR: return elab_comprehension(e, env, x, elab_arg_mode(mode));
-    case EXPR_IF: return elab_if(e, env, x, mode);
+    case EXPR_IF: return eval_if(e, env, x, mode);
     case EXPR_LAMBDA: return eval_lambda(e, env, x);
     case EXPR_PACK: return eval_pack(e, env, x);
     case EXPR_STRING: return FAIL(e, elab_string, x->span);

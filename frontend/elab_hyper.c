@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 #include "frontend/syntax.h"
 
 static bool
@@ -197,8 +197,9 @@ hyper_value(Elab *e, const Env *env, const Asked *a, const Decl *d, Span *ret_sp
     return v.kind == VAL_fn && elab_is_machine(v.fn) ? tune(e, v, a) : v;
 }
 
-Value
-elab_hyper_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d, const Param *p)
+/* A hyperparameter of this run: an input, or what the request or the default says. */
+static Value
+own_value(Elab *e, const Env *env, HyperOwner owner, const Decl *d, const Param *p)
 {
     const Asked a = ask(e, &(Tuning){owner, ""}, p, NULL);
 
@@ -218,7 +219,7 @@ elab_tuned_value(Elab *e, const Env *env, const Tuning *of, const Decl *d, const
 void
 elab_bind_hyper(Elab *e, Env *env, HyperOwner owner, const Decl *d, const Param *p)
 {
-    Value v = elab_hyper_value(e, env, owner, d, p);
+    Value v = own_value(e, env, owner, d, p);
 
     v = elab_coerce(e, env, v, p->type, elab_hyper_span(e, env, owner, p),
                     arena_printf(e->arena, "'%s' of '%s'", p->name, d->name));
@@ -234,11 +235,10 @@ no_nested(Elab *e, HyperOwner owner, const char *name)
     for (size_t i = 0; i < e->n_hypers; i++)
         if (e->hyper[i].owner == owner)
             names[n++] = e->hyper[i].name;
-    const char *near = near_miss(name, names, n), *dot = strrchr(name, '.');
+    const char *dot = strrchr(name, '.');
     Diag *d = complain(e, elab_no_hyper, (Span){0},
                        arena_printf(e->arena, "%.*s", (int)(dot - name), name), dot + 1);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
+    diag_near(e->diags, d, name, names, n);
 }
 
 bool
@@ -264,6 +264,7 @@ static Value
 given_value(Elab *e, const Env *env, const Param *p)
 {
     ProgramData d = {.name = p->name, .doc = p->doc};
+    const ProgramShape *shape = elab_given_shape(e, p->name);
 
     if (e->point)
         return elab_column(e, env, p);
@@ -271,6 +272,7 @@ given_value(Elab *e, const Env *env, const Param *p)
     if (!elab_type_of(e, env, p->type, &d.type))
         return POISON;
     elab_range_of(e, env, p->type->range, &d.low, &d.high, &d.low_open, &d.high_open);
+    d.each = shape && shape->type.rank == d.type.rank + 1;
     bool known = false;
     for (size_t i = 0; i < e->n_given; i++)
         known |= e->given[i].name == p->name;
@@ -279,7 +281,8 @@ given_value(Elab *e, const Env *env, const Param *p)
                               sizeof *e->given);
         e->given[e->n_given++] = d;
     }
-    return elab_entry_input(e, INPUT_given, p->name, d.type, VARY_uniform);
+    return d.each ? elab_entry_input(e, INPUT_point, p->name, d.type, VARY_chain)
+                  : elab_entry_input(e, INPUT_given, p->name, d.type, VARY_uniform);
 }
 
 Value
@@ -288,7 +291,7 @@ elab_default_value(Elab *e, const Env *env, FnVal *fn, const Param *p)
     if (fn->entry && p->given)
         return given_value(e, env, p);
     if (fn->entry)
-        return elab_hyper_value(e, env, HYPER_energy, fn->decl, p);
+        return own_value(e, env, HYPER_energy, fn->decl, p);
     return p->value ? elab_eval(e, env, p->value, MODE_term) : NO_VALUE;
 }
 

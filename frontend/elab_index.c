@@ -137,21 +137,30 @@ bring_forward(Elab *e, Ref r, unsigned rank, const Axis *axis)
     return ir_transpose(&e->frame->b, r, perm);
 }
 
+/* Is the index known to be in range? */
 static bool
-in_range(Value v, int64_t dim)
+in_range(Elab *e, const Axis *a, int64_t dim)
 {
-    return v.kind == VAL_int || (v.bounded && v.lo >= 0 && v.hi < dim);
+    const Value *v = &a->index;
+
+    if (v->kind == VAL_int || (v->bounded && v->lo >= 0 && v->hi < dim))
+        return true;
+    elab_require_index(e, *v, dim, a->span);
+    return false;
 }
 
 /* Rows by an array of indices: of the first axis, alone. */
 static Value
-take_rows(Elab *e, Ref r, const Axis *axis, unsigned rank, Span span)
+take_rows(Elab *e, Value base, Ref r, const Axis *axis, Span span)
 {
+    unsigned rank = elab_value_type(e, base).rank;
+
     for (unsigned i = 1; i < rank; i++)
         if (!axis[i].slice)
             return FAIL(e, unsupported, span, "an array of indices beside other indices");
     if (axis[0].slice || elab_value_type(e, axis[0].index).rank != 1)
         return FAIL(e, unsupported, span, "an array of indices here");
+    elab_require_index(e, axis[0].index, elab_value_type(e, base).dim[0], axis[0].span);
     return elab_value_ref(e, ir_take(&e->frame->b, r, elab_ref_of(e, axis[0].index, DT_i32)));
 }
 
@@ -167,11 +176,11 @@ pick(Elab *e, Value base, const Axis *axis, Span span)
     Ref r = take_slices(e, elab_ref_of(e, base, DT_none), t, axis);
     for (unsigned i = 0; i < t.rank; i++)
         if (!axis[i].slice && elab_value_type(e, axis[i].index).rank)
-            return take_rows(e, r, axis, t.rank, span);
+            return take_rows(e, base, r, axis, span);
     for (unsigned i = 0; i < t.rank; i++) {
         if (axis[i].slice)
             continue;
-        safe &= in_range(axis[i].index, t.dim[i]);
+        safe &= in_range(e, &axis[i], t.dim[i]);
         index[n++] = elab_ref_of(e, axis[i].index, DT_i32);
     }
     if (n == 0)
@@ -348,7 +357,7 @@ elab_assign_index(Elab *e, const Env *env, Value base, bool owned, uint32_t n,
     if (!owned || leading < 0)
         return choose_elements(e, x, r, axis);
     for (int i = 0; i < leading; i++) {
-        safe &= in_range(axis[i].index, t.dim[i]);
+        safe &= in_range(e, &axis[i], t.dim[i]);
         at[i] = elab_ref_of(e, axis[i].index, DT_i32);
     }
     *ret_owned = true;

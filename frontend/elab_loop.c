@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* An index space being opened. */
 typedef struct Space {
@@ -235,6 +235,7 @@ elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode)
         return FAIL(e, elab_ragged, x->span);
     }
     elab_nest_enter(e, &nest, s.rank, s.index, s.extent);
+    nest.certain = true;
     Value v = run_turn(e, &inner, x, mode);
     elab_nest_leave(e);
     if (elab_is_poison(v) || !elab_flatten(e, v, leaf, &n, MAX_LEAVES) ||
@@ -329,6 +330,7 @@ fold_turns(Elab *e, const Env *env, FoldKind kind, const Expr *x, Mode mode, Val
         turns *= s.extent[i];
     *ret_count = s.all ? elab_value_real((double)turns) : NO_VALUE;
     elab_nest_enter(e, &nest, s.rank, s.index, s.extent);
+    nest.certain = s.all;
     Value v = guarded(e, &inner, &s, kind, x, elab_arg_mode(mode));
     elab_nest_leave(e);
     if (elab_is_poison(v) || !elab_flatten(e, v, leaf, &n, MAX_LEAVES) ||
@@ -587,6 +589,7 @@ elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode)
     }
     s.rank = t.rank;
     elab_nest_enter(e, &nest, s.rank, s.index, s.extent);
+    nest.certain = true;
     Call inner = *call;
     inner.arg = v;
     inner.named = arena_array(e->arena, Named, call->n_named + 1);

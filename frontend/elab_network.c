@@ -156,18 +156,15 @@ bind_members(Elab *e, Env *env, const Body *body)
 static Value
 no_member(Elab *e, const FnVal *fn, const Env *env, const Binding *end, const Expr *x)
 {
-    const char *name[64], *near;
+    const char *name[64];
     size_t n = 0;
 
     for (const Binding *b = env->local; b && b != end && n < 64; b = b->next)
         if (b->value.kind != VAL_none)
             name[n++] = b->name;
-    near = near_miss(x->name, name, n);
     Diag *d = complain(e, elab_no_member, x->at, arena_printf(e->arena, "'%s'", fn->decl->name),
                        x->name);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
-    else
+    if (!diag_near(e->diags, d, x->name, name, n))
         diag_help(e->diags, d, "members are what a 'param', 'layer', 'const' or 'fn' declares");
     return POISON;
 }

@@ -46,10 +46,8 @@ no_such(Elab *e, const char *name, DeclKind kind)
         for (uint32_t k = 0; k < e->file[i]->n_decls; k++)
             if (e->file[i]->decl[k].decl->kind == kind)
                 names[n++] = e->file[i]->decl[k].name;
-    const char *near = near_miss(name, names, n);
     Diag *d = complain(e, elab_no_decl, (Span){0}, ast_decl_word(kind), name);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
+    diag_near(e->diags, d, name, names, n);
 }
 
 static FnVal *
@@ -280,9 +278,7 @@ elab_check_settings(Elab *e, const Decl *d, HyperOwner owner)
         if (found)
             continue;
         Diag *diag = complain(e, elab_no_hyper, (Span){0}, d->name, name);
-        const char *near = near_miss(name, names, n_names);
-        if (near)
-            diag_help(e->diags, diag, "did you mean '%s'?", near);
+        diag_near(e->diags, diag, name, names, n_names);
     }
 }
 

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 typedef struct Chains {
     Elab *e;

@@ -59,8 +59,8 @@ add_pack(Elab *e, Dims *d, Value v, Span span)
     return true;
 }
 
-bool
-elab_dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
+static bool
+dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
 {
     *ret = (Dims){0};
     for (uint32_t i = 0; i < n; i++) {
@@ -90,15 +90,13 @@ static bool
 unknown_type(Elab *e, const AstType *t)
 {
     static const char *const known[] = {"real", "int", "bool", "fn", "energy", "sampler"};
-    const char *near = near_miss(t->name, known, 6);
 
     if (strcmp(t->name, "simplex") == 0) {
         complain(e, unsupported, t->span, "a constrained type");
         return false;
     }
     Diag *d = complain(e, elab_unknown_type, t->span, t->name);
-    if (near)
-        diag_help(e->diags, d, "did you mean '%s'?", near);
+    diag_near(e->diags, d, t->name, known, sizeof known / sizeof *known);
     return false;
 }
 
@@ -114,7 +112,7 @@ elab_type_of(Elab *e, const Env *env, const AstType *t, Type *ret)
     DType dtype = named_dtype(e, t);
     if (dtype == DT_none)
         return unknown_type(e, t);
-    if (!elab_dims_of(e, env, t->dims, t->n_dims, &d))
+    if (!dims_of(e, env, t->dims, t->n_dims, &d))
         return false;
     *ret = type_array(dtype, d.rank, d.dim);
     return true;

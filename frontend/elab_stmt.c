@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 #include "frontend/elab_flow.h"
 
 /* ---- slots ---- */
@@ -420,15 +420,14 @@ run_if(Elab *e, Env *env, const Stmt *s)
 /* ---- others ---- */
 
 static void
-run_require(Elab *e, const Env *env, const Stmt *s)
+run_require(Elab *e, Env *env, const Stmt *s)
 {
-    Value c = elab_eval(e, env, s->value, MODE_term);
+    Value c;
 
-    if (elab_is_poison(c) || (c.kind == VAL_bool && c.b))
+    if (!eval_condition(e, env, s->value, &c) || (c.kind == VAL_bool && c.b))
         return;
     if (c.kind != VAL_bool) {
-        complain(e, elab_not_static, s->value->span, "the condition of 'require'",
-                 elab_value_text(e, c));
+        elab_require(e, env, s, c);
         return;
     }
     e->stopped = true; /* what follows relies on the condition */
@@ -603,7 +602,7 @@ returned_values(Elab *e, const Env *env, const Stmt *s)
 static Value
 eval_return(Elab *e, const Env *env, const Stmt *s)
 {
-    Value v = returned_values(e, env, s);
+    Value v = elab_close_required(e, env, returned_values(e, env, s), s->span);
     return env->buffers ? elab_with_slots(e, env, v) : v;
 }
 
@@ -666,8 +665,9 @@ Value
 elab_run_body(Elab *e, Env *env, const Body *body, Mode mode)
 {
     env->ret_mode = mode;
+    elab_open_required(e, env, body, body->span);
     if (!body->value)
         return run_returning(e, env, body->stmts, body->n_stmts, NULL);
     elab_run_stmts(e, env, body->stmts, body->n_stmts);
-    return elab_eval(e, env, body->value, mode);
+    return elab_close_required(e, env, elab_eval(e, env, body->value, mode), body->value->span);
 }

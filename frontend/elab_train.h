@@ -5,7 +5,7 @@
 #ifndef EBM_FRONTEND_ELAB_TRAIN_H
 #define EBM_FRONTEND_ELAB_TRAIN_H
 
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 /* A value of this data point besides the point itself. */
 typedef struct Column {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "frontend/elab.h"
+#include "frontend/elab_chain.h"
 
 Value
 elab_value_int(int64_t i)

@@ -9,6 +9,8 @@
 
 #include "frontend/syntax.h"
 
+static void put_stmt(Layout *p, const Stmt *st);
+
 /* ---- blocks ---- */
 
 bool
@@ -26,7 +28,7 @@ put_line_block(Layout *p, const Body *body, int tail)
 
     layout_put(p, empty ? "{" : "{ ");
     if (body->n_stmts)
-        format_stmt(p, body->stmts[0]);
+        put_stmt(p, body->stmts[0]);
     if (body->value)
         format_expr(p, body->value, 2 + tail);
     layout_put(p, empty ? "}" : " }");
@@ -48,7 +50,7 @@ put_stmt_line(Layout *p, const Stmt *st, bool first)
 
     p->hang = indent + LAYOUT_INDENT;
     layout_leading(p, st->span.begin, first);
-    format_stmt(p, st);
+    put_stmt(p, st);
     layout_trailing(p, st->span.end, indent);
 }
 
@@ -280,8 +282,8 @@ put_require(Layout *p, const Stmt *st)
 
 static void put_callable(Layout *p, const Decl *d, bool local);
 
-void
-format_stmt(Layout *p, const Stmt *st)
+static void
+put_stmt(Layout *p, const Stmt *st)
 {
     int indent = p->line;
 

@@ -11,7 +11,6 @@
 
 void format_expr(Layout *p, const Expr *e, int tail);
 void format_type(Layout *p, const AstType *t);
-void format_stmt(Layout *p, const Stmt *st);
 
 /* A block or a branch in braces; `broken`: not on one line. */
 void format_block(Layout *p, const Body *body, bool broken, int tail);
@@ -19,17 +18,7 @@ void format_block(Layout *p, const Body *body, bool broken, int tail);
 /* Is it of one statement at most, and written on one line? */
 bool format_one_line(const Layout *p, const Body *body);
 
-/* Something to be written after a space, or on the next line. */
-typedef struct Piece {
-    const char *before; /* an operator, or "" */
-    const void *element;
-    void (*put)(Layout *p, const void *element, int tail);
-    int tail;
-} Piece;
-
-/* Should it stand on this line?  Yes if it fits there as a whole, no if it would on the
- * next, yes if it can be broken here. */
-bool format_goes_on(const Layout *p, const Piece *piece);
+/* Should it stand on this line rather than the next? */
 bool format_expr_goes_on(const Layout *p, const Expr *e, int tail);
 
 /* A list in brackets whose elements are written by `item(p, elements, i, tail)`; `span` gives

@@ -7,6 +7,14 @@
  */
 #include "frontend/format.h"
 
+/* Something to be written after a space, or on the next line. */
+typedef struct Piece {
+    const char *before; /* an operator, or "" */
+    const void *element;
+    void (*put)(Layout *p, const void *element, int tail);
+    int tail;
+} Piece;
+
 static bool
 measures(const Layout *p, LayoutMode mode, const Piece *piece, bool at_hang)
 {
@@ -21,8 +29,10 @@ measures(const Layout *p, LayoutMode mode, const Piece *piece, bool at_hang)
     return layout_fits(&m, piece->tail);
 }
 
-bool
-format_goes_on(const Layout *p, const Piece *piece)
+/* Should it stand on this line?  Yes if it fits there as a whole, no if it would on the
+ * next, yes if it can be broken here. */
+static bool
+goes_on(const Layout *p, const Piece *piece)
 {
     if (p->mode != LAYOUT_WRITE || measures(p, LAYOUT_STRICT, piece, false))
         return true;
@@ -38,8 +48,7 @@ put_expr(Layout *p, const void *e, int tail)
 bool
 format_expr_goes_on(const Layout *p, const Expr *e, int tail)
 {
-    return format_goes_on(p,
-                          &(Piece){.before = "", .element = e, .put = put_expr, .tail = tail});
+    return goes_on(p, &(Piece){.before = "", .element = e, .put = put_expr, .tail = tail});
 }
 
 /* ---- lists ---- */
@@ -108,7 +117,7 @@ put_filled(Layout *p, const Listing *list, int tail)
         Piece piece = {
             .before = "", .element = list->elements[i], .put = list->item, .tail = after};
         bool may_break = !measuring && (i || p->hang < p->column);
-        bool breaks = may_break && ((i && rows) || !format_goes_on(p, &piece));
+        bool breaks = may_break && ((i && rows) || !goes_on(p, &piece));
         layout_put(p, i ? "," : "");
         if (breaks)
             layout_newline(p, p->hang);
@@ -298,7 +307,7 @@ put_link(Layout *p, const Expr *e, int tail)
         .before = ast_op_text(e->op), .element = e->right, .put = put_expr, .tail = tail + 1};
 
     layout_flush(p, e->at.begin);
-    if (!p->fresh && !format_goes_on(p, &piece))
+    if (!p->fresh && !goes_on(p, &piece))
         layout_newline(p, p->hang);
     layout_space(p);
     layout_put(p, ast_op_text(e->op));

@@ -109,6 +109,7 @@ typedef struct ProgramData {
     Type type;
     double low, high; /* range of the elements */
     bool low_open, high_open;
+    bool each; /* a condition of which each chain, or point, has its own: an INPUT_point */
     const char *doc;
 } ProgramData;
 
@@ -127,6 +128,21 @@ typedef struct ProgramBuffer {
     uint32_t slots;
 } ProgramBuffer;
 
+/* What a program requires: a condition, or an index that data supply.  If it is known before
+ * the run, @require has a result for it, and further ones, f64, to be shown. */
+typedef struct ProgramRequirement {
+    Span span;
+    const char *text; /* of `require`; NULL: of an index */
+    int64_t size;     /* ... into so many elements */
+    bool before;      /* it is checked before the run; else each step checks it */
+    bool of_data;     /* it reads data or conditions, not hyperparameters alone */
+    bool placed;      /* it stands in a loop, or is made for each element of an array */
+    uint32_t result; /* of @require: bool, then one f64 a `shown`; if placed, the first turn, or
+                        element, at which it does not hold */
+    const char **shown;
+    size_t n_shown;
+} ProgramRequirement;
+
 typedef struct Program {
     Module *module;
     const char *energy, *sampler; /* names; sampler NULL if none was asked for */
@@ -139,6 +155,8 @@ typedef struct Program {
     size_t n_data, n_given;
     ProgramParam *param;
     size_t n_param;
+    ProgramRequirement *requirement; /* in training, INPUT_point of @require are the columns */
+    size_t n_requirement;
     const char **report; /* names of the sampler's reports, in order */
     size_t n_report;
     const char *energy_doc, *sampler_doc; /* or NULL */

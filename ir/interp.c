@@ -77,8 +77,8 @@ operand_dtype(const Plan *p, const Node *n)
     return interp_arg_type(p, n, n->op == OP_select).dtype;
 }
 
-void
-interp_pointwise(Interp *s, Plan *p, uint32_t id)
+static void
+eval_pointwise(Interp *s, Plan *p, uint32_t id)
 {
     const Node *n = &p->f->node[id];
     DType program = operand_dtype(p, n), d = interp_dtype(s, program);
@@ -176,6 +176,9 @@ eval_get(Interp *s, Plan *p, uint32_t id)
 
 /* ---- calls */
 
+/* Runs a region; false, with s->status, when the run stops. */
+static bool run_region(Interp *s, Plan *p, RegionId r);
+
 bool
 eval_call(Interp *s, Plan *p, uint32_t id)
 {
@@ -186,7 +189,7 @@ eval_call(Interp *s, Plan *p, uint32_t id)
 
     for (uint32_t i = 0; i < n->n_args; i++)
         callee->value[body->param[i].id] = p->value[n->arg[i].id];
-    if (!interp_region(s, callee, 0))
+    if (!run_region(s, callee, 0))
         return false;
     for (uint32_t i = 0; i < body->n_yields; i++)
         copy_value(s, &result[i], &callee->value[body->yield[i].id], n->result[i]);
@@ -250,7 +253,7 @@ eval_if(Interp *s, Plan *p, uint32_t id)
     const Node *n = &p->f->node[id];
     RegionId branch = n->own[p->value[n->arg[0].id].scalar.b ? 0 : 1];
 
-    if (!interp_region(s, p, branch))
+    if (!run_region(s, p, branch))
         return false;
     copy_yields(s, p, id, branch);
     return true;
@@ -326,7 +329,7 @@ eval_for(Interp *s, Plan *p, uint32_t id)
     for (int64_t i = from; i < to; i++) {
         index->scalar = (Scalar){.i32 = (int32_t)i};
         set_params(p, id, body, 1);
-        if (!interp_region(s, p, body))
+        if (!run_region(s, p, body))
             return false;
         carry_over(s, p, id, body);
     }
@@ -343,12 +346,12 @@ eval_while(Interp *s, Plan *p, uint32_t id)
     carry_in(s, p, id, 1);
     for (int32_t turn = 0; turn < most; turn++) {
         set_params(p, id, n->own[0], 0);
-        if (!interp_region(s, p, n->own[0]))
+        if (!run_region(s, p, n->own[0]))
             return false;
         if (!p->value[condition.id].scalar.b)
             break;
         set_params(p, id, n->own[1], 0);
-        if (!interp_region(s, p, n->own[1]))
+        if (!run_region(s, p, n->own[1]))
             return false;
         carry_over(s, p, id, n->own[1]);
     }
@@ -458,7 +461,7 @@ run_iterations(Interp *s, Plan *p, uint32_t id, const Gathering *g)
         p->value[r->param[k].id].scalar = (Scalar){.bits = 0};
     }
     for (uint64_t t = 0; t < turns; t++) {
-        if (!interp_region(s, p, n->own[0]))
+        if (!run_region(s, p, n->own[0]))
             return false;
         for (uint32_t i = 0; i < r->n_yields; i++)
             gather(&g[i], &p->value[r->yield[i].id], t, &result[i]);
@@ -491,8 +494,8 @@ eval_loop(Interp *s, Plan *p, uint32_t id)
 
 /* ---- regions and functions */
 
-bool
-interp_region(Interp *s, Plan *p, RegionId r)
+static bool
+run_region(Interp *s, Plan *p, RegionId r)
 {
     static InterpEval *const eval[OP_COUNT] = {
 #define STRUCTURAL(name, ...) [OP_##name] = eval_##name,
@@ -507,7 +510,7 @@ interp_region(Interp *s, Plan *p, RegionId r)
             if (!eval[n->op](s, p, id))
                 return false;
         } else if (n->type.rank || s->judge) {
-            interp_pointwise(s, p, id);
+            eval_pointwise(s, p, id);
         } else {
             scalar_pointwise(s, p, n, &p->value[id]);
         }
@@ -609,7 +612,7 @@ interp_run(Interp *s, const Function *f, const InterpPlace *at, const void *cons
     if (!p)
         return s->status;
     s->place = *at;
-    if (!interp_region(s, p, 0))
+    if (!run_region(s, p, 0))
         return s->status;
     for (uint32_t i = 0; i < body->n_yields; i++) {
         Type t = ir_type(f, body->yield[i]);

@@ -37,8 +37,7 @@ typedef enum DrawPurpose {
     PURPOSE_weights,
     PURPOSE_shuffle,
     PURPOSE_loss,
-    PURPOSE_buffer,
-    PURPOSE_dataset
+    PURPOSE_buffer
 } DrawPurpose;
 
 /* The stream's Philox key: words 0 and 1 of Philox of (purpose, 0, 0, 0) under the seed. */
@@ -113,9 +112,6 @@ typedef struct InterpSample {
     uint64_t *rejected;   /* [chain]: steps whose new state was not finite, added to */
     uint64_t *first_rejected; /* [chain]: the first such step, UINT64_MAX where there is none */
 } InterpSample;
-
-/* Kept draws before step `step`. */
-uint64_t interp_kept(const InterpSample *sample, uint64_t step);
 
 InterpStatus interp_sample(Interp *s, const InterpSample *sample);
 

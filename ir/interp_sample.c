@@ -26,8 +26,9 @@ typedef struct Sampler {
     int32_t count[3];   /* t, n_steps, n_warmup */
 } Sampler;
 
-uint64_t
-interp_kept(const InterpSample *sample, uint64_t step)
+/* Kept draws before step `step`. */
+static uint64_t
+kept_before(const InterpSample *sample, uint64_t step)
 {
     return step < sample->n_warmup ? 0 : (step - sample->n_warmup) / sample->thin;
 }
@@ -170,7 +171,7 @@ run_steps(Sampler *m, uint64_t c, InterpPlace *at)
         else
             reject(m, c, step);
         if (step >= in->n_warmup && (step - in->n_warmup + 1) % in->thin == 0)
-            keep(m, c, interp_kept(in, step) - interp_kept(in, in->first_step));
+            keep(m, c, kept_before(in, step) - kept_before(in, in->first_step));
     }
     return INTERP_OK;
 }

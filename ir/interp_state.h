@@ -70,15 +70,10 @@ Plan *interp_plan(Interp *s, const Function *f);
 /* The plan of f, its parameters bound; NULL, with s->status. */
 Plan *interp_bind(Interp *s, const Function *f, const void *const *arg);
 
-/* Runs a region; false, with s->status, when the run stops. */
-bool interp_region(Interp *s, Plan *p, RegionId r);
-
 /* Runs one structural node. */
 typedef bool InterpEval(Interp *s, Plan *p, uint32_t id);
 #define STRUCTURAL(name, ...) InterpEval eval_##name;
 #include "ir/ops.def"
-
-void interp_pointwise(Interp *s, Plan *p, uint32_t id);
 
 /* While causes are traced: after a node has run, its value's; and those of a turn's value
  * (NULL: of none), which a loop's fold takes in. */

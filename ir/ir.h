@@ -198,7 +198,8 @@ typedef enum InputKind {
     INPUT_n_steps,
     INPUT_n_warmup,
     INPUT_memory, /* training: kept from step to step, the same for all data points */
-    INPUT_point,  /* training: of this data point: its columns, its slots of buffers */
+    INPUT_point,  /* of this chain: a condition; training: of this data point: its columns, its
+                     slots of buffers */
     INPUT_handed, /* training: what an earlier phase handed on */
     INPUT_COUNT
 } InputKind;
@@ -215,14 +216,14 @@ typedef struct Input {
 
 /* What becomes of an entry function's result. */
 typedef enum OutputKind {
-    OUTPUT_value,   /* x, a state, an energy, a loss: by its name */
-    OUTPUT_report,  /* a diagnostic */
-    OUTPUT_param,   /* training: a parameter's next value */
-    OUTPUT_memory,  /* ... what INPUT_memory of this name is next */
-    OUTPUT_slot,    /* ... what this data point's slot of a buffer is next */
-    OUTPUT_points,  /* a phase hands on to phases over data points: one value a point */
-    OUTPUT_rows,    /* ... to phases over the whole batch: array [batch, ...] */
-    OUTPUT_whole,   /* ... what is the same for all data points */
+    OUTPUT_value,  /* x, a state, an energy, a loss: by its name */
+    OUTPUT_report, /* a diagnostic */
+    OUTPUT_param,  /* training: a parameter's next value */
+    OUTPUT_memory, /* ... what INPUT_memory of this name is next */
+    OUTPUT_slot,   /* ... what this data point's slot of a buffer is next */
+    OUTPUT_points, /* a phase hands on to phases over data points: one value a point */
+    OUTPUT_rows,   /* ... to phases over the whole batch: array [batch, ...] */
+    OUTPUT_whole,  /* ... what is the same for all data points */
     OUTPUT_COUNT
 } OutputKind;
 extern const char *const output_name[OUTPUT_COUNT];
@@ -420,7 +421,6 @@ void ir_vary(const Function *f, uint8_t *vary, const uint8_t *ends);
 /* ---- text, checking */
 
 void ir_print(const Module *m, FILE *out);
-void ir_print_function(const Module *m, const Function *f, FILE *out);
 
 /* Reads what ir_print writes (docs/ir.md).  NULL after errors, which are reported with their
  * place. */

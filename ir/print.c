@@ -62,8 +62,10 @@ number_region(Numbering *s, RegionId id)
     }
 }
 
-uint32_t *
-ir_numbers(const Function *f, Arena *arena)
+/* One entry a node: its number in the text, 0 for nodes of regions that nobody owns.  Nodes are
+ * numbered as they stand in the text, a node with regions after them. */
+static uint32_t *
+number_nodes(const Function *f, Arena *arena)
 {
     Numbering s = {f, arena_array(arena, uint32_t, f->n), 0};
 
@@ -352,7 +354,7 @@ print_function(const Module *m, const Function *f, Arena *scratch, FILE *out)
 {
     Printer p = {.module = m, .function = f, .out = out};
 
-    p.number = ir_numbers(f, scratch);
+    p.number = number_nodes(f, scratch);
     fputs("func ", out);
     print_callee(out, f->name);
     print_params(&p, &f->region[0], f->input);
@@ -360,10 +362,8 @@ print_function(const Module *m, const Function *f, Arena *scratch, FILE *out)
     fputc('\n', out);
 }
 
-/* One function, or all of them. */
 typedef struct Printing {
     const Module *module;
-    const Function *function;
     FILE *out;
     Arena scratch;
 } Printing;
@@ -373,26 +373,18 @@ print_all(void *user)
 {
     Printing *s = user;
 
-    if (s->function)
-        print_function(s->module, s->function, &s->scratch, s->out);
-    for (size_t i = 0; !s->function && i < s->module->n; i++) {
+    for (size_t i = 0; i < s->module->n; i++) {
         fputs(i ? "\n" : "", s->out);
         print_function(s->module, s->module->function[i], &s->scratch, s->out);
     }
 }
 
 void
-ir_print_function(const Module *m, const Function *f, FILE *out)
+ir_print(const Module *m, FILE *out)
 {
-    Printing s = {.module = m, .function = f, .out = out};
+    Printing s = {.module = m, .out = out};
 
     if (!arena_guard(&s.scratch, print_all, &s))
         fputs("# out of memory\n", out);
     arena_free(&s.scratch);
-}
-
-void
-ir_print(const Module *m, FILE *out)
-{
-    ir_print_function(m, NULL, out);
 }

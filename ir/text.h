@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * text.h -- the IR's text: numbers, numbering, and the tree that the parser hands to the reader
+ * text.h -- the IR's text: numbers, and the tree that the parser hands to the reader
  */
 #ifndef EBM_IR_TEXT_H
 #define EBM_IR_TEXT_H
@@ -30,12 +30,6 @@ void ir_number_print(Scalar s, DType d, char ret[NUMBER_TEXT]);
 typedef enum NumberStatus { NUMBER_OK, NUMBER_MALFORMED, NUMBER_RANGE } NumberStatus;
 
 NumberStatus ir_number_read(const char *text, size_t size, DType d, Scalar *ret);
-
-/* ---- numbering */
-
-/* One entry a node: its number in the text, 0 for nodes of regions that nobody owns.  Nodes are
- * numbered as they stand in the text, a node with regions after them. */
-uint32_t *ir_numbers(const Function *f, Arena *arena);
 
 /* ---- what the parser makes */
 

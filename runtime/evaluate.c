@@ -4,17 +4,28 @@
  */
 #include "runtime/run.h"
 
+#include <stdlib.h>
+
+/* Bytes of a block of points, their conditions and values. */
+static uint64_t
+point_bytes(const RtRun *run)
+{
+    uint64_t own = add_size(run->manifest->x_bytes, run_condition_bytes(run));
+    return add_size(own, run->manifest->value_bytes);
+}
+
 /* Blocks of points that one thread evaluates at once. */
 static uint64_t
 evaluated_blocks(const RtRun *run)
 {
-    uint64_t each = add_size(run->manifest->x_bytes, run->manifest->value_bytes);
+    uint64_t each = point_bytes(run);
     return min_size(max_size(RUN_BUFFER / max_size(each, 1), 1), 1024);
 }
 
 typedef struct Evaluation {
     RtRun *run;
     RtCells points, energy, grad;
+    RtCells *condition; /* by exchange */
     bool want_grad;
 } Evaluation;
 
@@ -31,6 +42,12 @@ evaluate_group(const Evaluation *v, Desk *desk, uint64_t first, uint64_t last)
     launch.points = desk->values;
     launch.values = desk->values + evaluated_blocks(v->run) * m->x_bytes;
     launch.scratch = desk->scratch;
+    launch.exchange = desk->condition;
+    run_condition_places(v->run, evaluated_blocks(v->run),
+                         launch.values + evaluated_blocks(v->run) * m->value_bytes,
+                         desk->condition);
+    for (uint32_t i = 0; i < m->n_exchange; i++)
+        run_condition_records(v->run, i, &v->condition[i], first, last, desk->condition[i]);
     for (uint64_t b = first; b < last; b++) {
         uint64_t row = b * EBM_BLOCK;
         unsigned lanes = run_lanes(v->points.rows, b);
@@ -80,13 +97,35 @@ check_evaluation(const RtRun *run, const RtView *points, const RtView *energy,
     return true;
 }
 
-bool
-rt_run_evaluate(RtRun *run, const RtView *points, const RtView *energy, const RtView *grad,
-                RtError *error)
+static bool
+open_conditions(Evaluation *v, const RtView *condition, uint64_t points, RtError *error)
 {
-    const EbmManifest *m = run->manifest;
+    uint32_t n = v->run->manifest->n_exchange;
+    bool done = true;
+
+    v->condition = calloc((size_t)n + 1, sizeof *v->condition);
+    if (!v->condition)
+        return rt_fail_memory(error, "conditions", n * sizeof *v->condition);
+    for (uint32_t i = 0; done && i < n; i++)
+        done = run_condition_cells(v->run, i, &condition[i], points, "points", &v->condition[i],
+                                   error);
+    return done;
+}
+
+static void
+close_conditions(Evaluation *v)
+{
+    for (uint32_t i = 0; v->condition && i < v->run->manifest->n_exchange; i++)
+        rt_cells_clear(&v->condition[i]);
+    free(v->condition);
+}
+
+bool
+rt_run_evaluate(RtRun *run, const RtView *points, const RtView *condition, const RtView *energy,
+                const RtView *grad, RtError *error)
+{
     Evaluation v = {.run = run, .want_grad = grad != NULL};
-    uint64_t bytes = multiply_size(evaluated_blocks(run), m->x_bytes + m->value_bytes);
+    uint64_t bytes = multiply_size(evaluated_blocks(run), point_bytes(run));
 
     if (!check_evaluation(run, points, energy, grad, error) || !run_prepare(run, error))
         return false;
@@ -95,10 +134,12 @@ rt_run_evaluate(RtRun *run, const RtView *points, const RtView *energy, const Rt
             return rt_fail_memory(error, "points", bytes);
     bool done = rt_cells_create(points, 1, &v.points, error) &&
                 rt_cells_create(energy, 1, &v.energy, error) &&
-                (!grad || rt_cells_create(grad, 1, &v.grad, error));
+                (!grad || rt_cells_create(grad, 1, &v.grad, error)) &&
+                open_conditions(&v, condition, points->shape[0], error);
     done = done && run_together(run->pool, run->desk, evaluate_blocks, &v, error);
     rt_cells_clear(&v.points);
     rt_cells_clear(&v.energy);
     rt_cells_clear(&v.grad);
+    close_conditions(&v);
     return done;
 }

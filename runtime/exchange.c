@@ -25,8 +25,9 @@ train_record_bytes(const EbmSlot *slot)
     return round_up(multiply_size(train_slot_bytes(slot), EBM_BLOCK));
 }
 
-uint64_t
-train_group_points(const RtTraining *t, EbmPhaseGroup group)
+/* How many data points the phases of a group run over. */
+static uint64_t
+group_points(const RtTraining *t, EbmPhaseGroup group)
 {
     uint64_t most = 1;
 
@@ -83,7 +84,7 @@ uint64_t
 train_space_bytes(const RtTraining *t, EbmPhaseGroup group)
 {
     const EbmManifest *m = t->manifest;
-    uint64_t blocks = count_blocks(train_group_points(t, group)), bytes = 0;
+    uint64_t blocks = count_blocks(group_points(t, group)), bytes = 0;
 
     for (uint32_t i = 0; i < m->n_exchange; i++)
         if (needs_room(m, &m->exchange[i], group))
@@ -95,7 +96,7 @@ bool
 train_space_open(const RtTraining *t, EbmPhaseGroup group, Space *ret, RtError *error)
 {
     const EbmManifest *m = t->manifest;
-    Space s = {.points = train_group_points(t, group), .bytes = train_space_bytes(t, group)};
+    Space s = {.points = group_points(t, group), .bytes = train_space_bytes(t, group)};
     uint64_t at = 0;
 
     s.blocks = count_blocks(s.points);

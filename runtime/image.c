@@ -167,8 +167,9 @@ state_fits(const EbmManifest *m)
            m->state[0].count * EBM_BLOCK * size_of(m->state[0].dtype) <= m->x_bytes;
 }
 
-bool
-rt_manifest_check(const EbmManifest *m, RtError *error)
+/* Are offsets inside what they index, names ended, sizes what their shapes say? */
+static bool
+check_manifest(const EbmManifest *m, RtError *error)
 {
     bool good = counts_fit(m) && sizes_fit(m) && entries_fit(m) && names_end(m) &&
                 slots_fit(m->state, m->n_state, m->state_bytes) &&
@@ -243,7 +244,7 @@ rt_image_load(const EbmManifest *manifest, const unsigned char *bytes, RtImage *
 {
     RtImage image = {0};
 
-    if (rt_manifest_check(manifest, error) && copy_manifest(manifest, &image, error) &&
+    if (check_manifest(manifest, error) && copy_manifest(manifest, &image, error) &&
         map_code(bytes, manifest->image_bytes, &image, error)) {
         *ret = image;
         return true;
@@ -341,7 +342,7 @@ bool
 rt_image_pack(const EbmManifest *m, const unsigned char *bytes, RtKey key, unsigned char **ret,
               size_t *ret_size, RtError *error)
 {
-    if (!rt_manifest_check(m, error))
+    if (!check_manifest(m, error))
         return false;
     PackedManifest numbers = pack_numbers(m);
     PackedHead head = {.magic = MAGIC, .abi = EBM_ABI, .size = packed_size(&numbers)};

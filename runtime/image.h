@@ -27,9 +27,6 @@ typedef struct RtImage {
     size_t mapped;
 } RtImage;
 
-/* Are offsets inside what they index, names ended, sizes what their shapes say? */
-bool rt_manifest_check(const EbmManifest *manifest, RtError *error);
-
 /* Copies and maps.  The manifest is checked. */
 bool rt_image_load(const EbmManifest *manifest, const unsigned char *bytes, RtImage *ret,
                    RtError *error);

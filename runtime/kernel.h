@@ -62,7 +62,7 @@ typedef struct EbmLaunch {
     unsigned char *points;  /* eval: [block][x_bytes] */
     unsigned char *values;  /* eval: [block][value_bytes]: energy f64, then the gradient */
     unsigned char *scratch; /* manifest.scratch_bytes, one a thread, not shared */
-    unsigned char *const *exchange; /* training: one a manifest.exchange, in that order */
+    unsigned char *const *exchange; /* one a manifest.exchange, in that order */
     uint64_t *rejected;       /* [block][16]: steps whose new state was not finite, added to */
     uint64_t *first_rejected; /* [block][16]: the first such step, UINT64_MAX before */
 } EbmLaunch;
@@ -107,7 +107,8 @@ typedef enum EbmLayout {
 } EbmLayout;
 
 typedef enum EbmRole {
-    EBM_ROLE_point,  /* read: the data point's column, or its slot of a buffer */
+    EBM_ROLE_point,  /* read: the data point's column, or its slot of a buffer; a chain's
+                        condition */
     EBM_ROLE_slot,   /* written: what goes back to that slot */
     EBM_ROLE_param,  /* written: the parameter's next value */
     EBM_ROLE_memory, /* written: the memory's next value */
@@ -116,7 +117,8 @@ typedef enum EbmRole {
     EBM_ROLE_handed  /* written by one phase, read by later ones (as an input if not records) */
 } EbmRole;
 
-/* A value of a training step.  What is the same for all data points is read through
+/* A value of a training step, or a condition that each chain has of its own (records that are
+ * read).  What is the same for all data points is read through
  * `input` under its name (parameters, memory, what is handed on, whole or in rows); data
  * points' records are read, and everything is written, through `exchange`. */
 typedef struct EbmExchange {

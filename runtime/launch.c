@@ -76,8 +76,9 @@ uint64_t
 rt_run_bytes(const RtRun *run)
 {
     const EbmManifest *m = run->manifest;
-    uint64_t blocks = multiply_size(run->blocks, add_size(multiply_size(m->state_bytes, 2),
-                                                          2 * EBM_BLOCK * sizeof(uint64_t)));
+    uint64_t block = add_size(multiply_size(m->state_bytes, 2), run_condition_bytes(run));
+    uint64_t blocks =
+        multiply_size(run->blocks, add_size(block, 2 * EBM_BLOCK * sizeof(uint64_t)));
     uint64_t threads = multiply_size(
         run->plan.threads,
         add_size(m->scratch_bytes, add_size(run_draws_bytes(run), run_reports_bytes(run))));
@@ -157,7 +158,12 @@ rt_run_create(const RtEngine *engine, const RtPlan *plan, RtRun **ret, RtError *
     run->hyper = calloc((size_t)m->n_hyper + 1, sizeof *run->hyper);
     run->input = calloc((size_t)m->n_inputs + 1, sizeof *run->input);
     run->desk = calloc(plan->threads, sizeof *run->desk);
-    bool done = run->hyper && run->input && run->desk;
+    run->condition = calloc((size_t)m->n_exchange + 1, sizeof *run->condition);
+    bool done = run->hyper && run->input && run->desk && run->condition;
+    for (unsigned i = 0; done && i < plan->threads; i++) {
+        run->desk[i].condition = calloc((size_t)m->n_exchange + 1, sizeof(unsigned char *));
+        done = run->desk[i].condition != NULL;
+    }
     if (!done)
         rt_fail_memory(error, "run", sizeof *run);
     if (!done || !rt_pool_create(plan->threads, &run->pool, error)) {
@@ -178,8 +184,12 @@ rt_run_free(RtRun *run)
         free(run->desk[i].scratch);
         free(run->desk[i].draws);
         free(run->desk[i].values);
+        free(run->desk[i].condition);
         free(run->desk[i].reports);
     }
+    for (uint32_t i = 0; run->condition && i < run->manifest->n_exchange; i++)
+        free(run->condition[i]);
+    free(run->condition);
     free(run->desk);
     free(run->hyper);
     free(run->input);
@@ -274,6 +284,7 @@ run_launch(const RtRun *run, const uint32_t key[2])
         .input = run->input,
         .uniform = run->uniform,
         .state = run->state,
+        .exchange = run->condition,
         .rejected = run->rejected,
         .first_rejected = run->first_rejected,
     };

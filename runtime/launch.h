@@ -103,6 +103,10 @@ uint64_t rt_run_rejected(const RtRun *run, uint64_t chain, uint64_t *ret_first);
 bool rt_run_replay(RtRun *run, uint64_t chain, uint64_t step, unsigned char *record,
                    RtError *error);
 
+/* Value `index` of the exchange, which each chain has of its own: [chains, ...], or [1, ...]
+ * for all alike. */
+bool rt_run_set_condition(RtRun *run, uint32_t index, const RtView *view, RtError *error);
+
 /* What all launches that sample have in common: numbers, arrays, round keys. */
 EbmLaunch rt_run_launch(const RtRun *run);
 
@@ -112,9 +116,10 @@ bool rt_run_get_state(const RtRun *run, uint32_t index, const RtView *view, RtEr
 /* Puts the run before `step` with one view for each state. */
 bool rt_run_resume(RtRun *run, uint64_t step, const RtView *state, RtError *error);
 
-/* points [n, ...x]; energy [n]; grad [n, ...x] or NULL. */
-bool rt_run_evaluate(RtRun *run, const RtView *points, const RtView *energy, const RtView *grad,
-                     RtError *error);
+/* points [n, ...x]; one condition a value of the exchange, [n, ...] or [1, ...]; energy [n];
+ * grad [n, ...x] or NULL. */
+bool rt_run_evaluate(RtRun *run, const RtView *points, const RtView *condition,
+                     const RtView *energy, const RtView *grad, RtError *error);
 
 /* Does the slot's shape follow `leading` axes of the view? */
 bool rt_view_fits(const RtView *view, unsigned leading, const EbmSlot *slot);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_TRIES = 1000 };
+enum { MAX_TRIES = 1000, NAME_ROOM = 64 };
 
 static void
 release(RtOutput *output)
@@ -39,26 +39,74 @@ directory_length(const char *target)
     return slash ? (size_t)(slash - target) + 1 : 0;
 }
 
+/* The i-th name beside the target. */
+static void
+set_name(RtOutput *output, unsigned i)
+{
+    size_t length = directory_length(output->target);
+
+    snprintf(output->temporary + length, NAME_ROOM, ".ebm-%ld-%u.tmp", (long)getpid(), i);
+}
+
+/* A file in the target's directory that has no name yet, so that nothing is left of it when the
+ * process is killed; -1 where there is no such thing, or where it could not get a name later.
+ */
+static int
+create_nameless(RtOutput *output)
+{
+    const char *directory = *output->temporary ? output->temporary : ".";
+
+    if (access("/proc/self/fd", X_OK) != 0)
+        return -1;
+    int descriptor = open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    output->nameless = descriptor >= 0;
+    return descriptor;
+}
+
 /* Creates a new file beside the target; a descriptor or -1 with errno.  O_EXCL rather than
  * mkstemp, so that the umask decides about its mode. */
 static int
 create_temporary(RtOutput *output)
 {
     size_t length = directory_length(output->target);
-    size_t room = length + 64;
 
-    output->temporary = malloc(room);
+    output->temporary = malloc(length + NAME_ROOM);
     if (!output->temporary)
         return -1;
     memcpy(output->temporary, output->target, length);
-    for (unsigned i = 0; i < MAX_TRIES; i++) {
-        snprintf(output->temporary + length, room - length, ".ebm-%ld-%u.tmp", (long)getpid(),
-                 i);
-        int descriptor = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0 || errno != EEXIST)
-            return descriptor;
+    output->temporary[length] = '\0';
+    int descriptor = create_nameless(output);
+    for (unsigned i = 0; descriptor < 0 && i < MAX_TRIES; i++) {
+        set_name(output, i);
+        descriptor = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor < 0 && errno != EEXIST)
+            return -1;
     }
-    return -1;
+    return descriptor;
+}
+
+/* Gives a file that has none a name, the temporary one; false with errno. */
+static bool
+give_name(RtOutput *output)
+{
+    char self[64];
+
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(output->file));
+    for (unsigned i = 0; output->nameless && i < MAX_TRIES; i++) {
+        set_name(output, i);
+        output->nameless =
+            linkat(AT_FDCWD, self, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) != 0;
+        if (output->nameless && errno != EEXIST)
+            return false;
+    }
+    return !output->nameless;
+}
+
+static void
+remove_temporary(const RtOutput *output)
+{
+    if (output->temporary && !output->nameless)
+        unlink(output->temporary);
 }
 
 /* Where links lead, so that a link is not replaced by a file; the path itself where there is
@@ -123,8 +171,7 @@ rt_output_open(RtOutput *ret, const char *path, RtError *error)
     if (!ret->file) {
         int number = errno;
         close(descriptor);
-        if (ret->temporary)
-            unlink(ret->temporary);
+        remove_temporary(ret);
         return fail_open(ret, number, error);
     }
     return true;
@@ -153,6 +200,13 @@ rt_output_seek(RtOutput *output, uint64_t offset, RtError *error)
     return rt_fail_errno(error, output->failed, output->path, "write");
 }
 
+/* A process that is killed in between leaves the temporary name: nothing else stands there. */
+static bool
+put_in_place(RtOutput *output)
+{
+    return give_name(output) && rename(output->temporary, output->target) == 0;
+}
+
 bool
 rt_output_commit(RtOutput *output, RtError *error)
 {
@@ -160,13 +214,12 @@ rt_output_commit(RtOutput *output, RtError *error)
 
     if (!number && fflush(output->file) != 0)
         number = errno;
-    if (!number && output->temporary && fsync(fileno(output->file)) != 0)
+    if (!number && output->temporary &&
+        (fsync(fileno(output->file)) != 0 || !put_in_place(output)))
         number = errno;
     if (fclose(output->file) != 0 && !number)
         number = errno;
     output->file = NULL;
-    if (!number && output->temporary && rename(output->temporary, output->target) != 0)
-        number = errno;
     if (number) {
         rt_fail_errno(error, number, output->path, "write");
         rt_output_discard(output);
@@ -183,7 +236,6 @@ rt_output_discard(RtOutput *output)
 {
     if (output->file)
         fclose(output->file);
-    if (output->temporary)
-        unlink(output->temporary);
+    remove_temporary(output);
     release(output);
 }

@@ -2,9 +2,10 @@
  *
  * output.h -- a file that appears under its name only when it is complete.
  *
- * Bytes go to a temporary file beside the target, which is synchronised to the disk and
- * renamed over the target when all went well.  Whatever goes wrong, the target is either
- * the old file or the whole new one.  Devices and pipes are written directly.
+ * Bytes go to a file beside the target that has no name, or a temporary one where the file
+ * system has no such files; it is synchronised to the disk and renamed over the target when all
+ * went well.  Whatever goes wrong, the target is either the old file or the whole new one.
+ * Devices and pipes are written directly.
  */
 #ifndef EBM_RUNTIME_OUTPUT_H
 #define EBM_RUNTIME_OUTPUT_H
@@ -21,6 +22,7 @@ typedef struct RtOutput {
     FILE *file;
     char *target;     /* where the temporary file goes, links resolved */
     char *temporary;  /* NULL when the target is written directly */
+    bool nameless;    /* there is no file of that name yet */
     int failed;       /* errno of the first failure, or 0 */
     HashStream *hash; /* NULL, or what takes in all bytes written from when it is set */
 } RtOutput;

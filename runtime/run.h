@@ -16,6 +16,7 @@
 /* What one thread writes besides its own blocks' records. */
 typedef struct Desk {
     unsigned char *scratch, *draws, *values;
+    unsigned char **condition; /* of the points in `values`, by exchange */
     double *reports;
     RtError error;
     _Atomic uint64_t next; /* blocks of this thread's share that nobody has taken yet: */
@@ -38,7 +39,8 @@ struct RtRun {
     uint64_t mark_step;
     double mark_time, mark_pause; /* when it was made; how long it is kept at least */
     uint64_t *rejected, *first_rejected;
-    Desk *desk; /* one a thread */
+    unsigned char **condition; /* by exchange: [block][record]; NULL: not set */
+    Desk *desk;                /* one a thread */
     double seconds;
     double step_seconds; /* what the last range took, each step; 0: unknown */
     atomic_bool cancelled;
@@ -108,6 +110,18 @@ unsigned run_lanes(uint64_t rows, uint64_t block);
 /* The part of n that is worker w's. */
 void run_share(uint64_t n, unsigned w, unsigned workers, uint64_t *ret_first,
                uint64_t *ret_last);
+
+/* What each chain or point is given of its own.  Bytes of one block, of all values; */
+uint64_t run_condition_bytes(const RtRun *run);
+/* the places of the values of `blocks` blocks in memory that follows from `at` on; */
+void run_condition_places(const RtRun *run, uint64_t blocks, unsigned char *at,
+                          unsigned char **ret);
+/* value i for `rows` chains or points (`what` they are), one row standing for all; */
+bool run_condition_cells(const RtRun *run, uint32_t i, const RtView *view, uint64_t rows,
+                         const char *what, RtCells *ret, RtError *error);
+/* the records of blocks [first, last). */
+void run_condition_records(const RtRun *run, uint32_t i, const RtCells *cells, uint64_t first,
+                           uint64_t last, unsigned char *record);
 
 /* Bytes of a thread's buffers. */
 uint64_t run_draws_bytes(const RtRun *run);

@@ -73,9 +73,6 @@ uint64_t train_slot_bytes(const EbmSlot *slot);
 /* Bytes of a block's record of the slot. */
 uint64_t train_record_bytes(const EbmSlot *slot);
 
-/* How many data points the phases of a group run over. */
-uint64_t train_group_points(const RtTraining *t, EbmPhaseGroup group);
-
 /* Room that the phases of the group need; what is held is not in it. */
 uint64_t train_space_bytes(const RtTraining *t, EbmPhaseGroup group);
 bool train_space_open(const RtTraining *t, EbmPhaseGroup group, Space *ret, RtError *error);

@@ -344,8 +344,8 @@ rt_training_input(RtTraining *t)
     return t->input;
 }
 
-bool
-rt_training_binds(const RtTraining *t, uint32_t input)
+static bool
+is_own_input(const RtTraining *t, uint32_t input)
 {
     return t->input_held[input] != TRAIN_NONE || t->input_exchange[input] != TRAIN_NONE;
 }
@@ -391,7 +391,7 @@ check_complete(const RtTraining *t, RtError *error)
             return rt_fail(error, RT_ARGUMENT, "column '%s' of the data is not set",
                            m->exchange[t->origin[i].exchange].slot.name);
     for (uint32_t i = 0; i < m->n_inputs; i++)
-        if (!rt_training_binds(t, i) && !t->input[i])
+        if (!is_own_input(t, i) && !t->input[i])
             return rt_fail(error, RT_ARGUMENT, "'%s' is not set", m->input[i].name);
     return true;
 }

@@ -71,10 +71,9 @@ bool rt_training_set_data(RtTraining *training, const char *name, const RtView *
 
 /* The numbers and arrays that phases read, in the order of the manifest, for the caller to
  * fill; the arrays stay the caller's.  Inputs that are parameters, memory or handed on between
- * phases are the training's own (rt_training_binds), and what is put there is overwritten. */
+ * phases are the training's own, and what is put there is overwritten. */
 double *rt_training_hyper(RtTraining *training);
 const void **rt_training_input(RtTraining *training);
-bool rt_training_binds(const RtTraining *training, uint32_t input);
 
 /* Bytes that training asks for, or UINT64_MAX when they cannot be addressed. */
 uint64_t rt_training_bytes(const RtTraining *training);

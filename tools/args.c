@@ -97,7 +97,7 @@ const OptionInfo option_info[] = {
     {"no-cache", 0, OPTION_flag, FIELD(no_cache), NULL, "compile even if a kernel is cached",
      GROUP_model},
     {"json", 0, OPTION_flag, FIELD(json), NULL, "print the result's figures as JSON",
-     GROUP_sampling},
+     GROUP_sampling | GROUP_training},
     {"quiet", 'q', OPTION_flag, FIELD(quiet), NULL, "no progress, no table; warnings stay",
      GROUP_model},
     {"passes", 0, OPTION_text, FIELD(passes), "LIST", "passes to run, with commas between",
@@ -365,7 +365,8 @@ args_parse(Args *ret, int argc, char **argv)
     Cursor c = {1, argc, argv};
 
     *ret = (Args){.command = find_command("sample")};
-    for (int i = 1; i < argc && i <= 2; i++) /* `ebmc train model.ebm`, `ebmc model.ebm train` */
+    for (int i = 1; i < argc && i <= 2;
+         i++) /* `ebmc train model.ebm`, `ebmc model.ebm train` */
         if (argv[i - 1][0] != '-' && find_command(argv[i])) {
             ret->command = find_command(argv[i]);
             ret->model = i == 2 ? argv[1] : NULL;

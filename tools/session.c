@@ -12,7 +12,7 @@
 #include "tools/commands.h"
 #include "tools/names.h"
 
-int
+static int
 exit_code(EbmStatus status)
 {
     switch (status) {

@@ -36,7 +36,6 @@ void session_close(Session *s);
 
 /* Prints a report's text and frees it; gives what the process should return. */
 int finish_report(EbmStatus status, EbmReport *report);
-int exit_code(EbmStatus status);
 
 /* An array with no data. */
 EbmArray no_array(void);

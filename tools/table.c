@@ -184,13 +184,29 @@ print_table(FILE *out, const Result *r)
     return code;
 }
 
-static void
+void
+print_exactly(FILE *out, double v)
+{
+    enum { LEAST = 15, MOST = 17 }; /* decimals that survive being read, and that always do */
+    char text[40];
+
+    for (int digits = LEAST; digits <= MOST; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    fputs(text, out);
+}
+
+void
 print_json_number(FILE *out, const char *name, double v)
 {
+    fprintf(out, "\"%s\": ", name);
     if (isfinite(v))
-        fprintf(out, "\"%s\": %.17g, ", name, v);
+        print_exactly(out, v);
     else
-        fprintf(out, "\"%s\": null, ", name);
+        fputs("null", out);
+    fputs(", ", out);
 }
 
 void

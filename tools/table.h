@@ -25,6 +25,11 @@ typedef struct Result {
 /* Mean, sd, quantiles, MCSE, ESS and R-hat of each scalar of `draws`, under the name. */
 int print_draws(FILE *out, const char *name, const EbmArray *draws, uint32_t threads);
 
+/* As few digits as read back to the same number. */
+void print_exactly(FILE *out, double v);
+/* `"name": v, `, and null for what is not finite. */
+void print_json_number(FILE *out, const char *name, double v);
+
 int print_table(FILE *out, const Result *r);
 void print_json(FILE *out, const Result *r);
 

@@ -12,6 +12,7 @@
 #include "tools/commands.h"
 #include "tools/names.h"
 #include "tools/stop.h"
+#include "tools/table.h"
 #include "tools/train_log.h"
 #include "tools/weights.h"
 
@@ -277,26 +278,56 @@ recent_loss(const Trainer *t)
     return n ? sum / (double)n : NAN;
 }
 
+/* Steps a second of those made here; NaN where none was. */
+static double
+rate_of(const Trainer *t)
+{
+    const EbmTraining *training = t->session.training;
+    uint64_t here = ebm_training_step(training) - t->first_step;
+    double seconds = ebm_training_seconds(training);
+
+    return here && seconds > 0 ? (double)here / seconds : NAN;
+}
+
+static void
+print_json_result(const Trainer *t, uint64_t numbers, bool averaged)
+{
+    const EbmTraining *training = t->session.training;
+    EbmKernelInfo info = EBM_KERNEL_INFO_INIT;
+
+    ebm_kernel_info(t->session.kernel, &info);
+    printf("{\"steps\": %" PRIu64 ", \"steps_asked\": %" PRIu64
+           ", \"batch\": %u, \"seed\": %" PRIu64 ", \"parameters\": %" PRIu64 ", ",
+           ebm_training_step(training), t->plan.steps, t->session.choice.batch, t->plan.seed,
+           numbers);
+    print_json_number(stdout, "loss", recent_loss(t));
+    print_json_number(stdout, "seconds", ebm_training_seconds(training));
+    print_json_number(stdout, "steps_per_second", rate_of(t));
+    print_json_number(stdout, "compile_seconds", info.seconds);
+    printf("\"averaged\": %s, \"from_cache\": %s, \"non_finite_steps\": %" PRIu64
+           ", \"threads\": %u}\n",
+           averaged ? "true" : "false", info.from_cache ? "true" : "false",
+           ebm_training_skipped(training), ebm_training_threads(training));
+}
+
 static void
 print_result(const Trainer *t, uint64_t numbers, bool averaged)
 {
     const EbmTraining *training = t->session.training;
     EbmKernelInfo info = EBM_KERNEL_INFO_INIT;
-    uint64_t steps = ebm_training_step(training), here = steps - t->first_step;
-    double seconds = ebm_training_seconds(training);
 
     ebm_kernel_info(t->session.kernel, &info);
     if (t->made)
         printf("%-20s %.6g (mean over the last %" PRIu64 " steps)\n", "loss", recent_loss(t),
                t->made < RECENT ? t->made : (uint64_t)RECENT);
-    printf("%-20s %" PRIu64 " of %" PRIu64 ", %u data points each\n", "steps", steps,
-           t->plan.steps, t->session.choice.batch);
+    printf("%-20s %" PRIu64 " of %" PRIu64 ", %u data points each\n", "steps",
+           ebm_training_step(training), t->plan.steps, t->session.choice.batch);
     if (ebm_training_skipped(training))
         printf("%-20s %" PRIu64 " steps that were not finite\n", "skipped",
                ebm_training_skipped(training));
-    if (here && seconds > 0)
-        printf("%-20s %.4g steps/s (%.3g s, %u threads)\n", "speed", (double)here / seconds,
-               seconds, ebm_training_threads(training));
+    if (isfinite(rate_of(t)))
+        printf("%-20s %.4g steps/s (%.3g s, %u threads)\n", "speed", rate_of(t),
+               ebm_training_seconds(training), ebm_training_threads(training));
     printf("%-20s %.3g s%s\n", "compile time", info.seconds,
            info.from_cache ? " (from the cache)" : "");
     printf("%-20s %" PRIu64 "\n", "seed", t->plan.seed);
@@ -341,7 +372,9 @@ finish(Trainer *t, EbmStatus status)
     catch_nothing(); /* only now: what was learnt is on the disk */
     if (code)
         return code;
-    if (!t->session.args->quiet)
+    if (t->session.args->json)
+        print_json_result(t, numbers, averaged);
+    else if (!t->session.args->quiet)
         print_result(t, numbers, averaged);
     if (status == EBM_CANCELLED)
         say_how_to_resume(t);
@@ -361,7 +394,7 @@ train_session(Trainer *t)
     if (code)
         return code;
     t->first_step = ebm_training_step(s->training);
-    t->show = !s->args->quiet && isatty(STDERR_FILENO);
+    t->show = !s->args->quiet && !s->args->json && isatty(STDERR_FILENO);
     code = log_open(&t->log, s->args->log, t->log.every, t->first_step, s->training);
     if (code)
         return code;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/commands.h"
+#include "tools/table.h"
 
 static bool
 ends_with(const char *path, const char *end)
@@ -59,7 +60,7 @@ static void
 put_number(FILE *out, double v, const char *otherwise)
 {
     if (isfinite(v))
-        fprintf(out, "%.9g", v);
+        print_exactly(out, v);
     else
         fputs(otherwise, out);
 }

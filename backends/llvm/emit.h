@@ -10,7 +10,6 @@
 #ifndef EBM_BACKENDS_LLVM_EMIT_H
 #define EBM_BACKENDS_LLVM_EMIT_H
 
-#include "backends/manifest.h"
 #include "backends/llvm/llvm.h"
 #include "backends/llvm/llvm_backend.h"
 #include "backends/manifest.h"
@@ -218,6 +217,7 @@ enum {
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
 LLVMValueRef vector_of(Emit *e, const Value *x);
+LLVMValueRef value_as(Emit *e, const Value *x, bool chain); /* one or the other */
 Value uniform_value(LLVMValueRef v);
 Value chain_value(LLVMValueRef v);
 Value index_value(Index i);
@@ -236,7 +236,6 @@ LLVMValueRef index_wide(Emit *e, Index i);
 Index index_of(Emit *e, const Value *x);
 Index index_add(Emit *e, Index a, Index b);      /* never leaves i64 */
 Index index_scale(Emit *e, Index a, int64_t by); /* by >= 0 */
-bool index_fits(Index a);
 /* op on two known indices, if that is known too. */
 bool index_pointwise(Emit *e, Op op, Index x, Index y, Value *ret);
 bool index_residue(Index a, int64_t modulus, int64_t *ret);
@@ -305,16 +304,19 @@ TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t row
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
-/* ---- control.c */
+/* ---- region.c */
 void emit_region(Emit *e, RegionId region);
 Frame *frame_open(Emit *e, RegionId region, unsigned n, const unsigned *up);
+/* A region with the instances of the one around it. */
+Frame *frame_same(Emit *e, RegionId region);
 void frame_close(Emit *e, Frame *frame);
-void emit_if(Emit *e, uint32_t id);
-void emit_for(Emit *e, uint32_t id);
-void emit_while(Emit *e, uint32_t id);
+/* Is operand k of n one value for all instances? */
+bool is_common(Emit *e, const Node *n, uint32_t k);
 typedef void InstanceFn(Emit *e, const Node *n, Value *ret);
 /* One instance of n after the other. */
 void emit_each(Emit *e, const Node *n, Value *ret, InstanceFn *fn);
+
+/* ---- turns.c */
 typedef struct Turns {
     LLVMBasicBlockRef before, head, body, done;
     LLVMValueRef i; /* i64 */
@@ -327,6 +329,13 @@ typedef struct Turns {
 Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once);
 /* Ends the body: returns the block it ends in. */
 LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
+
+/* ---- branch.c */
+void emit_if(Emit *e, uint32_t id);
+
+/* ---- control.c */
+void emit_for(Emit *e, uint32_t id);
+void emit_while(Emit *e, uint32_t id);
 
 /* ---- home.c */
 void home_add(Emit *e, Home home);
@@ -449,6 +458,10 @@ Value record_value(Emit *e, const Tile *t, LLVMValueRef records, uint64_t bytes,
  */
 Value local_record(Emit *e, const Value *record, Type type);
 Type slot_type(const EbmSlot *s);
+/* By number in the exchange: where the values stand that the function reads of its own point.
+ */
+LLVMValueRef *point_pointers(Emit *e);
+void bind_points(Emit *e, const Tile *t, LLVMValueRef const *at);
 void bind_array(Emit *e, Ref param, const Value *array, Type type);
 /* A result to memory, whatever it is. */
 void put(Emit *e, const Value *to, const Value *x, Type type);

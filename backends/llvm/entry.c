@@ -404,7 +404,9 @@ emit_sample(Emit *e, TileRange range)
     bind_uniform_inputs(e);
     LLVMValueRef first = load_field(e, offsetof(EbmLaunch, first_step), e->i64);
     LLVMValueRef last = load_field(e, offsetof(EbmLaunch, last_step), e->i64);
+    LLVMValueRef *points = point_pointers(e);
     Tile t = tile_open(e, range);
+    bind_points(e, &t, points);
     Kept k = kept_open(e, &t);
     Thinning th = thinning_open(e);
     Turns steps = turns_open(e, first, last, 1, false);
@@ -433,7 +435,9 @@ emit_start(Emit *e)
     load_constants(e);
     bind_uniform_inputs(e);
     state = load_field(e, offsetof(EbmLaunch, state), e->ptr);
+    LLVMValueRef *points = point_pointers(e);
     Tile t = tile_open(e, TILE_all);
+    bind_points(e, &t, points);
     set_step(e, int64_of(e, 0));
     for (uint32_t i = 0; i < r->n_params; i++)
         if (e->f->input[i].kind == INPUT_x) {
@@ -465,7 +469,9 @@ emit_eval(Emit *e)
     bind_uniform_inputs(e);
     LLVMValueRef points = load_field(e, offsetof(EbmLaunch, points), e->ptr);
     LLVMValueRef values = load_field(e, offsetof(EbmLaunch, values), e->ptr);
+    LLVMValueRef *own = point_pointers(e);
     Tile t = tile_open(e, TILE_all);
+    bind_points(e, &t, own);
     set_step(e, int64_of(e, 0));
     for (uint32_t i = 0; i < r->n_params; i++)
         if (e->f->input[i].kind == INPUT_x) {

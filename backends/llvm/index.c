@@ -87,7 +87,7 @@ index_scale(Emit *e, Index a, int64_t by)
     return (Index){base, a.align * by, a.offset * by, a.low * by, a.high * by};
 }
 
-bool
+static bool
 index_fits(Index a)
 {
     return a.low >= INT32_MIN && a.high <= INT32_MAX;

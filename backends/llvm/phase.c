@@ -38,9 +38,8 @@ exchange_pointer(Emit *e, uint32_t i)
     return LLVMBuildLoad2(e->b, e->ptr, byte_offset(e, all, int64_of(e, (int64_t)i * 8)), "");
 }
 
-/* By number in the exchange: where it stands, for what this function reads and writes. */
-static LLVMValueRef *
-exchange_pointers(Emit *e)
+LLVMValueRef *
+point_pointers(Emit *e)
 {
     const Region *body = &e->f->region[0];
     LLVMValueRef *at = arena_array(e->arena, LLVMValueRef, e->manifest->n_exchange + 1);
@@ -50,6 +49,16 @@ exchange_pointers(Emit *e)
         if (e->f->input[i].kind == INPUT_point)
             at[x] = exchange_pointer(e, x);
     }
+    return at;
+}
+
+/* The same with what it writes. */
+static LLVMValueRef *
+exchange_pointers(Emit *e)
+{
+    const Region *body = &e->f->region[0];
+    LLVMValueRef *at = point_pointers(e);
+
     for (uint32_t i = 0; i < body->n_yields; i++) {
         uint32_t x = manifest_result(e->manifest, e->f, i);
         if (!at[x])
@@ -82,7 +91,7 @@ exchange_record(Emit *e, const Tile *t, LLVMValueRef at, const EbmSlot *slot)
     return record_value(e, t, at, record_bytes(slot), 0, (DType)slot->dtype);
 }
 
-static void
+void
 bind_points(Emit *e, const Tile *t, LLVMValueRef const *at)
 {
     const Region *body = &e->f->region[0];

@@ -237,6 +237,12 @@ vector_of(Emit *e, const Value *x)
     return x->chain ? x->v : splat(e, scalar_of(e, x), e->lanes);
 }
 
+LLVMValueRef
+value_as(Emit *e, const Value *x, bool chain)
+{
+    return chain ? vector_of(e, x) : scalar_of(e, x);
+}
+
 Value
 uniform_value(LLVMValueRef v)
 {

@@ -214,7 +214,9 @@ typedef struct EbmProgramOptions {
     const EbmSetting *sampler_settings; /* the sampler's */
     size_t n_sampler_settings;
     const EbmNamed *inputs; /* of data and conditions; types and shapes alone are used here,
-                               ebm_run_set_array gives the values */
+                               ebm_run_set_array gives the values.  A condition with an axis
+                               more than it is declared with is one of which each chain, and
+                               each point that is evaluated, has its own */
     size_t n_inputs;
     EbmType dtype; /* of `real`: EBM_TYPE_f32 or EBM_TYPE_f64 */
     EbmInit init;
@@ -447,8 +449,9 @@ EBM_API void ebm_run_free(EbmRun *run);
 EBM_API EbmStatus ebm_run_set_number(EbmRun *run, EbmOwner owner, const char *name,
                                      double value, EbmReport **ret_report);
 
-/* Sets one data value, condition or parameter by name.  The shape must be the program's;
- * numbers are converted where that is exact (real data is rounded). */
+/* Sets one data value, condition or parameter by name.  The shape must be the program's, for a
+ * condition of each chain behind an axis of as many as there are chains, or points, or of one
+ * for all; numbers are converted where that is exact (real data is rounded). */
 EBM_API EbmStatus ebm_run_set_array(EbmRun *run, const char *name, const EbmArray *array,
                                     EbmReport **ret_report);
 

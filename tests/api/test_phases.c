@@ -28,8 +28,7 @@ read_program(void *user)
     uint32_t file = source_add(&sources, i->path, text, size);
     const Module *m = ir_read(&i->arena, &sources, file, &diags);
 
-    for (size_t k = 0; k < diags.count; k++)
-        diag_render(&diags, &diags.diag[k], stderr);
+    diag_render(&diags, stderr);
     if (m)
         i->interpreter = interpreter_new(&i->arena, m, FIT_BATCH);
     free(text);

@@ -480,6 +480,41 @@ test_given_start(void)
     ebm_run_free(run);
 }
 
+/* A condition of each chain's own: its draws are those of that chain where all have it. */
+static void
+test_condition_of_each(void)
+{
+    static const char source[] = "energy E(x: real[3], given m: real[3]) -> real =\n"
+                                 "    0.5 * sqnorm(x - m)\n";
+    float mean[33][D], alike[D] = {1, -2, 3};
+    EbmNamed each = {"m", ebm_array(EBM_TYPE_f32, 2, (uint64_t[]){33, D}, mean)};
+    EbmNamed all = {"m", ebm_array(EBM_TYPE_f32, 1, (uint64_t[]){D}, alike)};
+    Use use = {.source = source, .sampler = "hmc", .inputs = &each, .n_inputs = 1};
+    EbmRunOptions p = plan(33, 20, 2);
+    EbmReport *report = NULL;
+
+    for (int c = 0; c < 33; c++)
+        for (int i = 0; i < D; i++)
+            mean[c][i] = c == 17 ? alike[i] : (float)c;
+    EbmRun *run = use_run(use_kernel(&use), p);
+    EbmStatus status = ebm_run_set_array(run, "m", &all.array, &report);
+    refused(status, report, EBM_SHAPE_ERROR, "[3] for each");
+    CU_ASSERT_EQUAL(ebm_run_set_array(run, "m", &each.array, NULL), EBM_OK);
+    float *draws = use_sample(run, p.chains, 10, D, EBM_TYPE_f32);
+    ebm_run_free(run);
+    use.inputs = &all;
+    run = use_run(use_kernel(&use), p);
+    CU_ASSERT_EQUAL(ebm_run_set_array(run, "m", &all.array, NULL), EBM_OK);
+    float *others = use_sample(run, p.chains, 10, D, EBM_TYPE_f32);
+    ebm_run_free(run);
+    for (size_t c = 0; c < 33; c++)
+        CU_ASSERT_EQUAL(
+            memcmp(draws + c * 10 * D, others + c * 10 * D, 10 * D * sizeof(float)) == 0,
+            c == 17);
+    free(draws);
+    free(others);
+}
+
 int
 main(void)
 {
@@ -497,6 +532,7 @@ main(void)
     CU_ADD_TEST(suite, test_explained);
     CU_ADD_TEST(suite, test_shared_kernel);
     CU_ADD_TEST(suite, test_given_start);
+    CU_ADD_TEST(suite, test_condition_of_each);
     CU_basic_set_mode(CU_BRM_NORMAL);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();

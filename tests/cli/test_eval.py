@@ -114,6 +114,27 @@ class Values(Case):
         self.assertEqual(drawn, again)
         self.assertEqual(len({drawn[0], other[0], given[0]}), 3)
 
+    def test_a_condition_a_point(self):
+        self.write("c.ebm", "energy C(x: real[2], given k: int, given w: real[2]) -> real {\n"
+                            "    const centre: real[2, 2] = [[1.0, 0.0], [0.0, 2.0]]\n"
+                            "    return 0.5 * sum(w * (x - centre[k])^2)\n}\n")
+        at, w = points(70, 2), points(70, 2, seed=2)
+        self.write("k.npy", Array((70,), [i % 2 for i in range(70)], "<i4"))
+        self.write("w.npy", w)
+        given = ("--data", "k=k.npy", "--data", "w=w.npy", "--dtype", "f64")
+        found = self.values("c.ebm", at, *given)
+        for i, (p, v) in enumerate(zip(at, w)):
+            away = [a - c for a, c in zip(p.values, ((1, 0), (0, 2))[i % 2])]
+            self.assertAlmostEqual(found["energy"][i],
+                                   0.5 * sum(b * a * a for a, b in zip(away, v.values)), delta=1e-12)
+            for g, a, b in zip(found["grad"][i].values, away, v.values):
+                self.assertAlmostEqual(g, a * b, delta=1e-12)
+        same = self.values("c.ebm", at, *given, "--backend", "interpreter")
+        self.assertEqual([found[n] for n in sorted(found)], [same[n] for n in sorted(same)])
+        self.write("k.npy", Array((70,), [2 * (i == 44) for i in range(70)], "<i4"))
+        said = self.ebmc("eval", "c.ebm", "--at", "p.npy", *given, code=3).stderr
+        self.assertIn("the index 'k' is 2, and its range is 0..2, in row 44 of the data", said)
+
 
 class Forms(Case):
     def setUp(self):

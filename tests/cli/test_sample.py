@@ -171,6 +171,31 @@ class Choices(Case):
         self.write("k.npy", Array((2,), [0, 2], "<i8"))
         self.assertEqual(self.last("d.ebm", "--data", "y=y.csv", "--data", "k=k.npy"), [1.0, 1.0])
 
+    def test_a_condition_a_chain(self):
+        self.write("c.ebm", "energy C(x: real[2] ~ normal(real(k), 0.1), given k: int in 0..3,\n"
+                            "         given w: real[2]) -> real {\n"
+                            "    const centre: real[3, 2] = [[0.0, 0.0], [5.0, 5.0], [-5.0, 5.0]]\n"
+                            "    return 0.5 * sum(w * (x - centre[k])^2)\n}\n")
+        self.write("w.npy", Array((2,), [1.0, 2.0]))
+        run = ("c.ebm", "--sampler", "mala", "--chains", 40, "--data", "w=w.npy", "--data", "k=k.npy")
+        alone = []
+        for k in range(3):
+            self.write("k.npy", Array((), [k], "<i4"))
+            alone.append(self.draws(*run, "--steps", 20))
+        self.write("k.npy", Array((40,), [c % 3 for c in range(40)], "<i4"))
+        together = self.draws(*run, "--steps", 20)
+        self.assertEqual(together, self.draws(*run, "--steps", 20, "--backend", "interpreter"))
+        for c in range(40):
+            self.assertEqual(together[c], alone[c % 3][c])
+        self.write("few.npy", Array((4,), [0, 1, 2, 0], "<i4"))
+        few = self.draws(*run[:3], "--chains", 4, *run[5:7], "--data", "k=few.npy", "--steps", 20)
+        for c in range(4):
+            self.assertEqual(few[c], alone[c % 3][c])
+        said = self.ebmc(*run[:3], "--chains", 4, *run[5:], "-o", "none", code=3).stderr
+        self.assertIn("'k': expected one value, or 4 for so many chains, found 40", said)
+        self.write("k.npy", Array((1,), [1], "<i4"))
+        self.assertEqual(self.draws(*run, "--steps", 20), alone[1])
+
     def test_schedule(self):
         self.write("b.ebm", 'import "std/schedules"\nconst h: real = 0.25\n'
                             "energy B(x: real[2]) -> real = 0.5 * sum(x^2)\n")

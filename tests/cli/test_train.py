@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ebmc train: weights, logs, checkpoints, recipes, and data sets that are drawn from."""
 import json
+import os
 import random
 import re
 import signal
@@ -175,6 +176,22 @@ class Logs(Train):
         self.assertEqual([line["step"] for line in lines], [0, 1, 2, 3])
         self.assertEqual(sorted(lines[0]), ["gradient_norm", "loss", "parts", "seconds", "skipped", "step"])
 
+    def test_numbers_read_back(self):
+        self.ebmc(*self.plan, "--steps", 3, "--dtype", "f64", "--log", "l.jsonl", "-q", "-o", "none")
+        text = (self.folder / "l.jsonl").read_text()
+        self.assertIn(f'"loss": {json.loads(text.splitlines()[0])["loss"]!r}', text)
+        self.assertRegex(text, r'"loss": -?\d+\.\d{15}')
+
+    def test_json(self):
+        out = self.ebmc(*self.plan, "--steps", 7, "--json", "--ema", 0.9).stdout
+        found = json.loads(out)
+        table = self.ebmc(*self.plan, "--steps", 7).stdout
+        self.assertEqual((found["steps"], found["steps_asked"], found["seed"]), (7, 7, 0))
+        self.assertIn(f"{found['loss']:.6g} (mean over the last 7 steps)", table)
+        self.assertTrue(found["averaged"])
+        self.assertEqual(found["non_finite_steps"], 0)
+        self.assertGreater(found["steps_per_second"], 0)
+
     def test_a_resumed_log_has_every_step_once(self):
         for name in ("l.csv", "l.jsonl"):
             steps = ("--log", name, "-q", "-o", "none")
@@ -196,6 +213,29 @@ class Checkpoints(Train):
         whole = self.train("--steps", 60, "--checkpoint", "c.ckpt", "--checkpoint-every", 7)
         self.same(whole, self.train("--steps", 60))
         self.same(whole, self.train("--steps", 60, "--resume", "c.ckpt"))
+
+    def test_killed(self):
+        """Nothing is left of a checkpoint that is being written, and the one before stays."""
+        try:
+            os.close(os.open(self.folder, os.O_TMPFILE | os.O_WRONLY))
+        except OSError:
+            self.skipTest("files without a name are unknown here")
+        self.write("big.ebm", "energy Big(x: real[2]) -> real {\n"
+                              "    param w: real[2000000] = 1.0\n"
+                              "    return 0.5 * sqnorm(x - w[0])\n}\n")
+        command = [EBMC, "train", "big.ebm", "--loss", "score_matching", "--data", "two_moons",
+                   "--optimizer", "sgd", "--batch", "2", "--checkpoint", "c", "--checkpoint-every", "1", "-q"]
+        left = set()
+        for seconds in (0.05, 0.13, 0.21):
+            p = subprocess.Popen([*command, "--steps", "100000"], cwd=self.folder, env=self.environment())
+            while not (self.folder / "c").exists() and p.poll() is None:
+                time.sleep(0.01)
+            time.sleep(seconds)
+            p.kill()
+            p.wait()
+            left |= {name for name in self.names() if name.endswith(".tmp")}
+        self.assertLess(len(left), 2)  # between getting a name and the other one lie microseconds
+        self.ebmc(*command[1:], "--resume", "c", "--steps", 1, "-o", "none")
 
     def test_of_another_training(self):
         self.train("--steps", 5, "--checkpoint", "c.ckpt")

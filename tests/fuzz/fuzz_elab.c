@@ -5,34 +5,14 @@
  * A libFuzzer target.  Every declaration is checked, and the last energy is elaborated alone
  * and under a sampler.  A refusal says why; a module that is made is a right one.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "frontend/program.h"
+#include "tests/fuzz/front.h"
 
 typedef struct Trial {
     Arena arena;
     const uint8_t *data;
     size_t size;
 } Trial;
-
-static void
-demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void
-render(const DiagList *diags)
-{
-    FILE *null = fopen("/dev/null", "w");
-
-    for (size_t i = 0; null && i < diags->count; i++)
-        diag_render(diags, &diags->diag[i], null);
-    if (null)
-        fclose(null);
-}
 
 static void
 try_program(Arena *a, const Trial *in, bool check, const char *sampler)
@@ -55,7 +35,7 @@ try_program(Arena *a, const Trial *in, bool check, const char *sampler)
     bool ok = check ? program_check(&rq) : elaborate(&rq, &p);
     demand(ok == (diags.errors == 0));
     demand(check || !ok || ir_verify(p.module, stderr));
-    render(&diags);
+    try_render(&diags);
 }
 
 static void

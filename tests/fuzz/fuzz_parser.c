@@ -5,34 +5,16 @@
  * A libFuzzer target.  If the text is a program, its formatted text must have the same
  * tree and the same comments, and formatting that must change nothing.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/syntax.h"
+#include "tests/fuzz/front.h"
 
 typedef struct Input {
     Arena arena;
     const uint8_t *data;
     size_t size;
 } Input;
-
-static void
-demand(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void
-render(const DiagList *diags)
-{
-    FILE *null = fopen("/dev/null", "w");
-
-    for (size_t i = 0; null && i < diags->count; i++)
-        diag_render(diags, &diags->diag[i], null);
-    if (null)
-        fclose(null);
-}
 
 static void
 work(void *user)
@@ -48,7 +30,7 @@ work(void *user)
 
     demand(ast->broken == (diags.errors > 0));
     syntax_dump(ast, &before);
-    render(&diags);
+    try_render(&diags);
     if (ast->broken)
         return;
     syntax_format(a, ast, &sources, &once);

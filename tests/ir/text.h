@@ -20,8 +20,7 @@ test_read(Arena *arena, const char *text)
     sources->arena = arena;
     uint32_t file = source_add(sources, "test", text, strlen(text));
     Module *m = ir_read(arena, sources, file, &diags);
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stderr);
+    diag_render(&diags, stderr);
     return m;
 }
 

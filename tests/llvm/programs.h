@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * programs.h -- programs in loop form, built by hand for tests and measurements of kernels
+ * programs.h -- programs in loop form, built by hand for tests of kernels
  */
 #ifndef EBM_TESTS_LLVM_PROGRAMS_H
 #define EBM_TESTS_LLVM_PROGRAMS_H

@@ -391,8 +391,7 @@ compile_and_run(void *user)
     }
     printf("%s (%s, %u lanes, level %u)\n", p->c->name, p->spec.cpu, p->spec.lanes,
            p->spec.level);
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     p->failures = 1;
 }
 

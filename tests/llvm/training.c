@@ -37,8 +37,7 @@ run_passes(Arena *arena, const Module *m, const char *names)
     const char *unknown;
     Module *r = pass_run_list(m, names, &options, &unknown);
 
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     return r;
 }
 
@@ -51,8 +50,7 @@ training_read(Arena *arena, const char *text, uint32_t batch)
     Module *m =
         ir_read(arena, &sources, source_add(&sources, "train", filled, strlen(filled)), &diags);
 
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     return m && ir_verify(m, stdout)
                ? run_passes(arena, m,
                             "derive,inline,simplify,simplify,gather,phases,flatten,fma,own")
@@ -448,8 +446,7 @@ compile(Arena *arena, const Module *loops, const KernelSpec *spec, KernelImage *
     DiagList diags = {.arena = arena, .sources = &sources};
     bool ok = llvm_compile(loops, spec, arena, ret, &diags);
 
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     return ok;
 }
 

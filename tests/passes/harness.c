@@ -22,8 +22,8 @@ harness_bits(uint64_t *state)
     return z ^ z >> 31;
 }
 
-double
-harness_uniform(uint64_t *state, double low, double high)
+static double
+uniform(uint64_t *state, double low, double high)
 {
     return low + (high - low) * ((double)(harness_bits(state) >> 11) * 0x1p-53);
 }
@@ -131,15 +131,15 @@ expand(Subject *s, const PassId *pass, size_t n)
     PassOptions options = {.arena = s->arena, .diags = &diags, .log = stdout, .verify = true};
     Module *m = pass_run(s->m, pass, n, &options);
 
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     if (!m)
         printf("%s: the passes fail\n", s->name);
     return m;
 }
 
-Module *
-harness_expand(Subject *s)
+/* Runs the passes up to the interpreter; NULL after diagnostics, which are printed. */
+static Module *
+expand_all(Subject *s)
 {
     return expand(s, pipeline_middle.pass, pipeline_middle.n);
 }
@@ -168,7 +168,7 @@ fill(Subject *s, Buffers *b, uint64_t *random)
 {
     for (uint32_t i = 0; i < b->n; i++)
         for (uint64_t k = 0; k < type_size(b->type[i]); k++) {
-            double v = harness_uniform(random, s->low, s->high);
+            double v = uniform(random, s->low, s->high);
             switch (b->type[i].dtype) {
             case DT_f64: ((double *)b->at[i])[k] = v; break;
             case DT_f32: ((float *)b->at[i])[k] = (float)v; break;
@@ -298,7 +298,7 @@ harness_check(Subject *s, const Function *f)
 
     unit.low = -1;
     unit.high = 1;
-    c.m = harness_expand(s);
+    c.m = expand_all(s);
     if (!c.m)
         return 1;
     c.n_active = real_params(f, c.active);
@@ -330,7 +330,7 @@ harness_check_laplacian(Subject *s, const Function *f)
     const Function *gradient = harness_vjp(s, f), *hessian = harness_jvp(s, gradient);
     const Function *laplacian = harness_laplacian(s, f);
     uint64_t random = s->seed, d = type_size(param_type(f, 0));
-    Module *m = harness_expand(s);
+    Module *m = expand_all(s);
     double trace = 0;
 
     if (!m)

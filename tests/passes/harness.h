@@ -40,11 +40,7 @@ int harness_check_exact(Subject *s, const Function *f);
 /* f, f where its first argument is another, and its gradients, side by side. */
 Function *harness_beside(Subject *s, const Function *f);
 
-/* Runs the passes up to the interpreter; NULL after diagnostics, which are printed. */
-Module *harness_expand(Subject *s);
-
 /* Random bits, uniform reals. */
 uint64_t harness_bits(uint64_t *state);
-double harness_uniform(uint64_t *state, double low, double high);
 
 #endif

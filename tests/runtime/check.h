@@ -6,6 +6,7 @@
 #define EBM_TESTS_RUNTIME_CHECK_H
 
 #include <CUnit/Basic.h>
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,19 @@ spill(const char *path, const void *bytes, size_t size)
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     CU_ASSERT_EQUAL(fwrite(bytes, 1, size, file), size);
     CU_ASSERT_EQUAL(fclose(file), 0);
+}
+
+static inline unsigned
+count_entries(const char *directory)
+{
+    DIR *list = opendir(directory);
+    unsigned count = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    while (readdir(list))
+        count++;
+    closedir(list);
+    return count - 2;
 }
 
 #endif

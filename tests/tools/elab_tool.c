@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "frontend/program.h"
+#include "tests/tools/tool.h"
 
 enum { MAX_SETTINGS = 32 };
 
@@ -31,21 +32,6 @@ typedef struct Options {
     bool check, list, describe, recipe, quiet;
     const char *file;
 } Options;
-
-static char *
-read_all(Arena *a, FILE *f, size_t *ret_size)
-{
-    char *text = NULL;
-    size_t cap = 0, size = 0, got;
-
-    do {
-        text = arena_grow(a, text, size, &cap, size + 65536, 1);
-        got = fread(text + size, 1, 65536, f);
-        size += got;
-    } while (got);
-    *ret_size = size;
-    return text;
-}
 
 static const char *
 read_import(void *user, const char *from, const char *path, size_t *ret_size)
@@ -273,8 +259,7 @@ work(void *user)
         recipes(&rq);
     else
         ok = o->check ? program_check(&rq) : elaborate(&rq, &p);
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     if (ok && p.module && !o->quiet && !o->describe)
         ir_print(p.module, stdout);
     if (ok && p.module && o->describe)

@@ -19,6 +19,7 @@
 
 #include "ir/interp.h"
 #include "ir/text.h"
+#include "tests/tools/tool.h"
 
 enum { SEED = 1 };
 
@@ -26,29 +27,9 @@ typedef struct Tool {
     int argc;
     char **argv;
     const char *command;
-    char *text;
-    size_t size;
     Arena arena;
     int status;
 } Tool;
-
-static bool
-read_all(Tool *t)
-{
-    size_t cap = 1 << 16;
-
-    t->text = malloc(cap);
-    for (size_t got = 1; t->text && got; t->size += got) {
-        if (t->size == cap) {
-            char *more = realloc(t->text, cap *= 2);
-            if (!more)
-                return false;
-            t->text = more;
-        }
-        got = fread(t->text + t->size, 1, cap - t->size, stdin);
-    }
-    return t->text != NULL;
-}
 
 static void
 print_array(Type t, const void *data)
@@ -197,12 +178,13 @@ run(void *user)
 {
     Tool *t = user;
     SourceMap sources = {.arena = &t->arena};
-    uint32_t file = source_add(&sources, "-", t->text, t->size);
+    size_t size;
+    char *text = read_all(&t->arena, stdin, &size);
+    uint32_t file = source_add(&sources, "-", text, size);
     DiagList diags = {.arena = &t->arena, .sources = &sources};
     Module *m = ir_read(&t->arena, &sources, file, &diags);
 
-    for (size_t i = 0; i < diags.count; i++)
-        diag_render(&diags, &diags.diag[i], stdout);
+    diag_render(&diags, stdout);
     if (!m)
         return;
     if (strcmp(t->command, "run") == 0 || strcmp(t->command, "judge") == 0 ||
@@ -241,9 +223,8 @@ main(int argc, char **argv)
 
     if (strcmp(t.command, "ops") == 0)
         return print_ops();
-    if (!read_all(&t) || !arena_guard(&t.arena, run, &t))
+    if (!arena_guard(&t.arena, run, &t))
         fputs("out of memory\n", stderr);
     arena_free(&t.arena);
-    free(t.text);
     return t.status;
 }

@@ -8,43 +8,17 @@
  * idempotent.  Without FILE, or with `-`, the text is standard input.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/syntax.h"
+#include "tests/tools/tool.h"
 
 typedef struct Run {
     Arena arena;
     const char *command, *name;
-    char *text;
-    size_t size;
+    FILE *file;
     int status;
 } Run;
-
-static bool
-read_all(FILE *f, Run *run)
-{
-    size_t cap = 0, got;
-
-    do {
-        if (run->size == cap) {
-            char *more = realloc(run->text, cap = 2 * cap + 65536);
-            if (!more)
-                return false;
-            run->text = more;
-        }
-        got = fread(run->text + run->size, 1, cap - run->size, f);
-        run->size += got;
-    } while (got);
-    return !ferror(f);
-}
-
-static void
-render(const DiagList *diags)
-{
-    for (size_t i = 0; i < diags->count; i++)
-        diag_render(diags, &diags->diag[i], stdout);
-}
 
 /* Formats `ast`, parses the result and compares. */
 static const char *
@@ -76,7 +50,9 @@ work(void *user)
     SourceMap sources = {.arena = a};
     DiagList diags = {.arena = a, .sources = &sources};
     Text out = {.arena = a};
-    uint32_t file = source_add(&sources, run->name, run->text, run->size);
+    size_t size;
+    char *text = read_all(a, run->file, &size);
+    uint32_t file = source_add(&sources, run->name, text, size);
 
     if (strcmp(run->command, "expr") == 0) {
         const Expr *e = syntax_parse_expr(a, &names, &sources, file, &diags);
@@ -101,7 +77,7 @@ work(void *user)
         }
     }
     fwrite(text_str(&out), 1, out.size, stdout);
-    render(&diags);
+    diag_render(&diags, stdout);
 }
 
 int
@@ -109,17 +85,16 @@ main(int argc, char **argv)
 {
     const char *path = argc == 3 && strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
     Run run = {.command = argc > 1 ? argv[1] : "", .name = path ? path : "stdin"};
-    FILE *f = path ? fopen(path, "rb") : stdin;
 
-    if (argc < 2 || argc > 3 || !f || !read_all(f, &run)) {
+    run.file = path ? fopen(path, "rb") : stdin;
+    if (argc < 2 || argc > 3 || !run.file) {
         fprintf(stderr, "usage: syntax_tool parse|dump|expr|fmt|check [FILE]\n");
         return 2;
     }
-    if (path)
-        fclose(f);
     if (!arena_guard(&run.arena, work, &run))
         run.status = 3;
+    if (path)
+        fclose(run.file);
     arena_free(&run.arena);
-    free(run.text);
     return run.status;
 }
