@@ -461,6 +461,7 @@ Value elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode);
 Value elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
                      Mode mode);
 Value elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode);
+Value elab_shifted_log(Elab *e, Value largest, Value sum, Mode mode, Span span);
 Value elab_choose(Elab *e, Value condition, Value a, Value b, Span span);
 Value elab_if(Elab *e, const Env *env, const Expr *x, Mode mode);
 /* Ends two regions begun one after the other with what they give; the `if` of them. */
