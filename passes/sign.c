@@ -8,6 +8,8 @@
  */
 #include "passes/sign.h"
 
+#include <math.h>
+
 enum { NEVER = 0, ABOVE = 1, BELOW = 2, EITHER = 3 };
 enum { MOST_NODES = 64 };
 
@@ -74,28 +76,55 @@ kind_of(const Node *loop, const Node *get)
     return (FoldKind)loop->attr.ints[1 + loop->attr.ints[0] + get->attr.i];
 }
 
-/* Is m the largest element of the array that x is an element of?  The array is read by the loop
- * that finds m, or stored there. */
+/* Is m the largest or smallest element of the array that x is an element of?  The array is read
+ * by the loop that finds m, or stored there. */
 static bool
-is_largest(const Function *f, Ref m, Ref x)
+is_extreme(const Function *f, FoldKind kind, Ref m, Ref x)
 {
-    const Node *largest = ir_node(f, m), *at = ir_node(f, x), *loop = loop_of(f, largest);
+    const Node *extreme = ir_node(f, m), *at = ir_node(f, x), *loop = loop_of(f, extreme);
 
-    if (!loop || kind_of(loop, largest) != FOLD_max || at->op != OP_at)
+    if (!loop || kind_of(loop, extreme) != kind || at->op != OP_at)
         return false;
     const Ref *yield = f->region[loop->own[0]].yield;
     const Node *array = ir_node(f, at->arg[0]);
-    Ref folded = yield[largest->attr.i];
+    Ref folded = yield[extreme->attr.i];
     if (runs_through(f, loop, ir_node(f, folded), at->arg[0]))
         return true;
     return loop_of(f, array) == loop && kind_of(loop, array) == FOLD_store &&
            ref_eq(yield[array->attr.i], folded);
 }
 
+/* Is m the extreme, on the side of c, of the array that x is an element of, times c? */
+static bool
+is_scaled_extreme(const Function *f, Ref c, Ref m, Ref x)
+{
+    const Node *n = ir_node(f, m);
+    double power;
+
+    if (n->op != OP_mul || !is_small_power(f, c, &power))
+        return false;
+    for (unsigned k = 0; k < 2; k++)
+        if (ref_eq(n->arg[k], c) &&
+            is_extreme(f, power > 0 ? FOLD_max : FOLD_min, n->arg[1 - k], x))
+            return true;
+    return false;
+}
+
+/* c x - c m, of what powers.c leaves: c m is exact, or so small that an exponential sees 0. */
+static unsigned
+of_fma(Look *l, Ref x, Ref y, Ref z)
+{
+    const Node *n = ir_node(l->f, z);
+
+    if (n->op == OP_neg && is_scaled_extreme(l->f, x, n->arg[0], y))
+        return BELOW;
+    return of_product(l, x, y) | look_at(l, z);
+}
+
 static unsigned
 of_difference(Look *l, Ref x, Ref y)
 {
-    return is_largest(l->f, y, x) ? BELOW : look_at(l, x) | opposite(look_at(l, y));
+    return is_extreme(l->f, FOLD_max, y, x) ? BELOW : look_at(l, x) | opposite(look_at(l, y));
 }
 
 static unsigned
@@ -135,7 +164,7 @@ look_at(Look *l, Ref x)
     case OP_sqrt: return ABOVE;
     case OP_neg: return opposite(look_at(l, n->arg[0]));
     case OP_mul: return of_product(l, n->arg[0], n->arg[1]);
-    case OP_fma: return of_product(l, n->arg[0], n->arg[1]) | look_at(l, n->arg[2]);
+    case OP_fma: return of_fma(l, n->arg[0], n->arg[1], n->arg[2]);
     case OP_add: return look_at(l, n->arg[0]) | look_at(l, n->arg[1]);
     case OP_sub: return of_difference(l, n->arg[0], n->arg[1]);
     case OP_select: return look_at(l, n->arg[1]) | look_at(l, n->arg[2]);
@@ -147,6 +176,19 @@ look_at(Look *l, Ref x)
     case OP_convert: return look_at(l, n->arg[0]);
     default: return EITHER;
     }
+}
+
+bool
+is_small_power(const Function *f, Ref x, double *ret)
+{
+    DType d = (DType)ir_type(f, x).dtype;
+    Scalar s;
+    int exponent;
+
+    if (!dtype_is_float(d) || !ir_is_splat(f, x, &s))
+        return false;
+    *ret = scalar_to_double(s, d);
+    return fabs(*ret) <= 1 && fabs(frexp(*ret, &exponent)) == 0.5;
 }
 
 bool
