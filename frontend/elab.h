@@ -479,6 +479,7 @@ Value elab_comprehension(Elab *e, const Env *env, const Expr *x, Mode mode);
 Value elab_reduction(Elab *e, const Env *env, FoldKind kind, bool mean, const Expr *x,
                      Mode mode);
 Value elab_call_lifted(Elab *e, FnVal *fn, const Call *call, Mode mode);
+Value elab_shifted_log(Elab *e, Value largest, Value sum, Mode mode, Span span);
 Value elab_choose(Elab *e, Value condition, Value a, Value b, Span span);
 /* Ends two regions begun one after the other with what they give; the `if` of them. */
 Value elab_join_regions(Elab *e, Value condition, RegionId then, Value a, RegionId otherwise,

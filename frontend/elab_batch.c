@@ -89,7 +89,7 @@ cross_mean(Elab *e, Value v, Mode mode, Span span)
                       elab_value_int(batch_size(e)), mode, span);
 }
 
-/* log of the sum of exp(v), shifted by the largest v where that is finite. */
+/* log of the sum of exp(v), shifted by the largest v. */
 static Value
 cross_logsumexp(Elab *e, Value v, Mode mode, Span span)
 {
@@ -97,12 +97,9 @@ cross_logsumexp(Elab *e, Value v, Mode mode, Span span)
     Value largest = cross_max(e, v);
     largest =
         elab_value_ref(e, ir_stop_gradient(&e->frame->b, elab_ref_of(e, largest, DT_none)));
-    Value finite = elab_apply_pointwise(e, OP_isfinite, &largest, 1, span);
-    Value shift = elab_choose(e, finite, largest, elab_value_real(0), span);
-    Value below = elab_arith(e, AST_OP_SUB, v, shift, elab_arg_mode(mode), span);
+    Value below = elab_arith(e, AST_OP_SUB, v, largest, elab_arg_mode(mode), span);
     Value all = cross_sum(e, elab_apply_pointwise(e, OP_exp, &below, 1, span));
-    all = elab_apply_pointwise(e, OP_log, &all, 1, span);
-    return elab_arith(e, AST_OP_ADD, shift, all, mode, span);
+    return elab_shifted_log(e, largest, all, mode, span);
 }
 
 static Value

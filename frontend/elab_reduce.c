@@ -103,7 +103,7 @@ elab_call_reduce(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Cal
     return keep ? shape_reduced(e, v, t, axis, true) : v;
 }
 
-/* The largest of v, or 0 where that is not finite; taken as constant. */
+/* The largest of v, taken as constant. */
 static Value
 largest(Elab *e, Value v, int64_t axis, bool keep, Mode mode)
 {
@@ -111,9 +111,19 @@ largest(Elab *e, Value v, int64_t axis, bool keep, Mode mode)
     Value m = reduce(e, FOLD_max, false, v, axis, mode);
 
     m = keep ? shape_reduced(e, m, t, axis, true) : m;
-    m = elab_value_ref(e, ir_stop_gradient(&e->frame->b, elab_ref_of(e, m, DT_none)));
-    Value finite = elab_apply_pointwise(e, OP_isfinite, &m, 1, e->frame->b.span);
-    return elab_choose(e, finite, m, elab_value_real(0), e->frame->b.span);
+    return elab_value_ref(e, ir_stop_gradient(&e->frame->b, elab_ref_of(e, m, DT_none)));
+}
+
+/* log(sum(exp(v))), given the largest of v and the sum of exp(v - largest); where the largest
+ * is not finite it is the result. */
+Value
+elab_shifted_log(Elab *e, Value largest, Value sum, Mode mode, Span span)
+{
+    Value finite = elab_apply_pointwise(e, OP_isfinite, &largest, 1, span);
+    Value log = elab_apply_pointwise(e, OP_log, &sum, 1, span);
+
+    log = elab_choose(e, finite, log, elab_value_real(0), span);
+    return elab_arith(e, AST_OP_ADD, largest, log, mode, span);
 }
 
 /* log(sum(exp(v))) without overflow. */
@@ -141,10 +151,9 @@ elab_call_logsumexp(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const 
     Value all = elab_apply_pointwise(e, OP_exp, &below, 1, call->span);
     all = reduce(e, FOLD_sum, false, all, axis, inner);
     shift = apart ? shape_reduced(e, shift, t, axis, false) : shift;
-    all = elab_apply_pointwise(e, OP_log, &all, 1, call->span);
     if (keep)
         all = shape_reduced(e, all, t, axis, true);
-    return elab_arith(e, AST_OP_ADD, shift, all, mode, call->span);
+    return elab_shifted_log(e, shift, all, mode, call->span);
 }
 
 Value

@@ -23,6 +23,7 @@ static const PassId middle[] = {
     PASS_gather,   /* sums over the batch are sums over arrays */
     PASS_phases,   /* a training step is a function a phase */
     PASS_flatten,  /* derivatives are taken: small branches may go */
+    PASS_powers,   /* the largest of scaled values is scaled once */
     PASS_fma,      /* the one change of rounding */
     PASS_own,      /* updates in place */
 };

@@ -288,6 +288,16 @@ plan_group(unsigned size, const int64_t *extent, LoopPlan *p)
     p->factor += !p->factor;
 }
 
+/* Is a `for` of so many turns emitted turn by turn, in a group of so many instances? */
+static bool
+is_whole_for(const Emit *e, const Node *n, int64_t turns, unsigned instances)
+{
+    uint64_t cost = (region_cost(e, n->own[0]) + 1) * (uint64_t)turns * instances;
+
+    return turns >= 0 && (turns <= 1 || (turns <= SMALL_TURNS && cost <= WHOLE_COST) ||
+                          cost <= WHOLE_COST / 8);
+}
+
 /* ---- pairs of blocks */
 
 /* Are there more turns of loops of many turns with products than of loops in tiles?  A tile
@@ -318,10 +328,10 @@ waits_for_words(const Emit *e)
         e->manifest->state[0].count > PAIR_STATE)
         return false;
     for (uint32_t id = 1; id < e->f->n; id++) {
-        Op op = e->f->node[id].op;
-        if (op == OP_for || op == OP_while)
+        const Node *n = &e->f->node[id];
+        if (n->op == OP_while || (n->op == OP_for && !is_whole_for(e, n, n->attr.i, 1)))
             return false;
-        word |= op == OP_word;
+        word |= n->op == OP_word;
     }
     return word;
 }
@@ -429,7 +439,5 @@ plan_spread(const Emit *e, const Node *n, int64_t lanes, int64_t rows)
 bool
 plan_for_whole(const Emit *e, const Node *n, int64_t turns)
 {
-    uint64_t cost = (region_cost(e, n->own[0]) + 1) * (uint64_t)turns * e->frame->n;
-
-    return turns <= 1 || (turns <= SMALL_TURNS && cost <= WHOLE_COST) || cost <= WHOLE_COST / 8;
+    return is_whole_for(e, n, turns, e->frame->n);
 }

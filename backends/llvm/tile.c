@@ -32,6 +32,8 @@ add_flag(Emit *e, LLVMValueRef fn, const char *name)
                             LLVMCreateEnumAttribute(e->context, kind, 0));
 }
 
+/* The stack is aligned to a vector: LLVM finds too late that it keeps vectors there, and would
+ * let them straddle cache lines. */
 static LLVMValueRef
 add_function(Emit *e, const char *name)
 {
@@ -44,6 +46,7 @@ add_function(Emit *e, const char *name)
     add_attribute(e, fn, "prefer-vector-width", width);
     add_attribute(e, fn, "min-legal-vector-width", width);
     add_attribute(e, fn, "no-builtins", "");
+    add_attribute(e, fn, "stackrealign", "");
     return fn;
 }
 

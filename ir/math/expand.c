@@ -26,6 +26,13 @@ math_expand(Builder *b, MathFn fn, Ref x, Ref y)
     return wide ? math_build_f64(b, fn, x, y) : math_build_f32(b, fn, x, y);
 }
 
+Ref
+math_expand_exp_below(Builder *b, Ref x)
+{
+    bool wide = ir_type(b->function, x).dtype == DT_f64;
+    return wide ? math_build_exp_below_f64(b, x) : math_build_exp_below_f32(b, x);
+}
+
 /* Two words as 64 bits, the first the lower half. */
 static Ref
 join_words(Builder *b, const Ref *word)

@@ -14,6 +14,12 @@ math_build_f64(Builder *b, MathFn fn, Ref x, Ref y)
 }
 
 Ref
+math_build_exp_below_f64(Builder *b, Ref x)
+{
+    return exp_below(b, (F){.node = x}).node;
+}
+
+Ref
 math_build_uniform_f64(Builder *b, Ref bits)
 {
     return uniform_from_bits(b, (I){.node = bits}).node;

@@ -50,7 +50,7 @@ typedef struct PAIR {
 #define MUL(x, y) mul(x, y)
 #define DIV(x, y) ((x) / (y))
 #define NEG(x) (-(x))
-#define SCALE(x, y) (isnan(y) ? (y) : LDEXP(x, (int)(y)))
+#define SCALE(x, y) (isnan(y) ? (y) : LDEXP(x, (int)fmax(fmin(y, INT16_MAX), INT16_MIN)))
 #define LT(x, y) ((x) < (y))
 #define LE(x, y) ((x) <= (y))
 #define GE(x, y) ((x) >= (y))

@@ -10,6 +10,9 @@
  * other places: nested `for` loops carry x's cotangent and add to it; whole    x is used
  * otherwise: the iterations' cotangents are a fold.
  *
+ * A number by which all cotangents of a loop's results are multiplied is left out of the
+ * iterations and multiplied in after them, where that is less work.
+ *
  * Folds are sums here: others are reductions of stored arrays by now (derive.c).
  */
 #include "passes/ad/ad.h"
@@ -32,6 +35,7 @@ typedef struct Iterations {
     const Region *body;
     unsigned rank;
     const Ref *g;
+    Ref scale;    /* what the reverse is multiplied by in the end, or NO_REF */
     Outer *outer; /* by use: gather and whole first, scatter last */
     uint32_t n_outer, n_folded;
 } Iterations;
@@ -263,6 +267,17 @@ other_axes(const Iterations *it, unsigned axes, int64_t *ret)
     return n;
 }
 
+/* r times a number, which stands outside the loop. */
+static Ref
+scaled(Builder *b, Ref scale, Ref r)
+{
+    Type t = ir_type(b->function, r);
+
+    if (!scale.id)
+        return r;
+    return ir_mul(b, ir_broadcast_to(b, ir_convert(b, scale, (DType)t.dtype), t), r);
+}
+
 static void
 reverse_folded(Ad *a, const Iterations *it)
 {
@@ -293,7 +308,7 @@ reverse_folded(Ad *a, const Iterations *it)
         Ref r = ir_get(b, node, i);
         if (it->outer[i].use == USE_gather)
             r = ir_reduce(b, OP_sum, r, other_axes(it, it->outer[i].axes, axes), axes);
-        ad_give(a, (Ref){it->outer[i].id}, r);
+        ad_give(a, (Ref){it->outer[i].id}, scaled(b, it->scale, r));
     }
 }
 
@@ -344,6 +359,77 @@ reverse_scattered(Ad *a, const Iterations *it)
         a->cot[it->outer[it->n_folded + i].id] = sum[i];
 }
 
+/* ---- a common factor */
+
+/* g as a number times the rest of it. */
+static bool
+split(Builder *b, Ref g, Ref *ret_scale, Ref *ret_rest)
+{
+    Type t = ir_type(b->function, g);
+    const Node *n = ir_node(b->function, g);
+
+    if (ir_is_splat(b->function, g, NULL))
+        return false;
+    if (t.rank == 0 || (n->op == OP_broadcast && ir_type(b->function, n->arg[0]).rank == 0)) {
+        *ret_scale = t.rank == 0 ? g : n->arg[0];
+        *ret_rest = ir_full(b, t, 1);
+        return true;
+    }
+    for (uint32_t k = 0; n->op == OP_mul && k < 2; k++) {
+        const Node *x = ir_node(b->function, n->arg[k]);
+        if (x->op != OP_broadcast || ir_type(b->function, x->arg[0]).rank > 0)
+            continue;
+        *ret_scale = x->arg[0];
+        *ret_rest = n->arg[1 - k];
+        return true;
+    }
+    return false;
+}
+
+static uint64_t
+size_given(const Ad *a, const Iterations *it)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < it->n_outer; i++)
+        n += type_size(a->f->node[it->outer[i].id].type);
+    return n;
+}
+
+static uint64_t
+turns_of(const Iterations *it)
+{
+    uint64_t n = 1;
+
+    for (unsigned k = 0; k < it->rank; k++)
+        n *= (uint64_t)it->n->attr.ints[1 + k];
+    return n;
+}
+
+/* The reverse of a loop is linear in the cotangents of its results: a number that all of them
+ * are multiplied by is left to what the loop gives, if that is less than it has turns. */
+static void
+take_scale(Ad *a, Iterations *it)
+{
+    Ref *rest = arena_array(a->ctx->arena, Ref, it->n->n_results + 1), common = NO_REF;
+
+    if (it->n_folded < it->n_outer || size_given(a, it) >= turns_of(it))
+        return;
+    for (uint32_t i = 0; i < it->n->n_results; i++) {
+        Ref scale;
+        if (!it->g[i].id || !a->active.result[it->id][i])
+            continue;
+        if (!split(&a->copy.b, it->g[i], &scale, &rest[i]) ||
+            (common.id && !ref_eq(scale, common)))
+            return;
+        common = scale;
+    }
+    if (common.id) {
+        it->scale = common;
+        it->g = rest;
+    }
+}
+
 void
 vjp_loop(Ad *a, const Node *n, const Ref *g)
 {
@@ -352,6 +438,7 @@ vjp_loop(Ad *a, const Node *n, const Ref *g)
     it.body = &a->f->region[it.body_id];
     it.rank = (unsigned)n->attr.ints[0];
     find_outer(a, &it);
+    take_scale(a, &it);
     if (it.n_folded)
         reverse_folded(a, &it);
     if (it.n_folded < it.n_outer)

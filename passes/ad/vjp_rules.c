@@ -148,14 +148,47 @@ copy_indices(const Ad *a, const Node *n, uint32_t first, Ref index[MAX_RANK])
     return n->n_args - first;
 }
 
+enum { LOOK = 16 }; /* updates that a question about a cotangent goes back */
+
+static bool
+is_other_number(const Function *f, Ref x, Ref y)
+{
+    Scalar i, k;
+
+    return ir_is_splat(f, x, &i) && ir_is_splat(f, y, &k) && i.i32 != k.i32;
+}
+
+static bool
+is_other_element(const Function *f, const Node *update, uint32_t count, const Ref *index)
+{
+    for (uint32_t i = 0; i < count && i + 2 < update->n_args; i++)
+        if (is_other_number(f, update->arg[2 + i], index[i]))
+            return true;
+    return false;
+}
+
+/* Is what an array of cotangents has at these indices still the 0 that it began with? */
+static bool
+is_untouched(const Function *f, Ref cot, uint32_t count, const Ref *index)
+{
+    for (unsigned look = LOOK; look > 0; look--) {
+        const Node *n = ir_node(f, cot);
+        if (n->op != OP_update || !is_other_element(f, n, count, index))
+            break;
+        cot = n->arg[0];
+    }
+    return ir_is_number(f, cot, 0);
+}
+
 void
 vjp_at(Ad *a, const Node *n, const Ref *g)
 {
     Ref index[MAX_RANK];
     uint32_t count = copy_indices(a, n, 1, index), x = n->arg[0].id;
+    Ref cot = ad_cot_full(a, x);
+    bool adds = !is_untouched(a->copy.b.function, cot, count, index);
 
-    a->cot[x] =
-        ir_update(&a->copy.b, ad_cot_full(a, x), g[0], count, index, n->attr.i & 1, true);
+    a->cot[x] = ir_update(&a->copy.b, cot, g[0], count, index, n->attr.i & 1, adds);
 }
 
 /* Are all indices in range?  NO_REF when that is known. */
