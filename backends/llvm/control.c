@@ -660,6 +660,7 @@ emit_turn(Emit *e, Carried *c, Index i, LLVMBasicBlockRef *ret_end)
 
     bind_turn(e, c->n, i);
     bind_carried(e, c, c->body, 1);
+    prefetch_turn(e, c->n, i);
     emit_region(e, c->body);
     advance(e, c, NULL, ret_end);
     frame_close(e, frame);

@@ -68,13 +68,17 @@ typedef struct Jam {
 
 enum { MAX_JAMS = 2 };
 
+/* How the lanes of a pack are ordered: one instance after the other, or their first lanes, then
+ * their second ones, ... */
+typedef enum PackOrder { PACK_none, PACK_in_row, PACK_by_turns } PackOrder;
+
 struct Frame {
     Frame *parent;
     RegionId region;
     unsigned n;         /* instances */
     const unsigned *up; /* instance of the parent, one an instance */
     Jam jam[MAX_JAMS];
-    bool packs; /* instances make packs, in regions inside too */
+    PackOrder packs; /* of its instances, in regions inside too */
 };
 
 typedef struct MemoKey {
@@ -288,7 +292,7 @@ typedef struct LoopPlan {
     unsigned rows;   /* turns of the axis before it in a group */
     bool whole;      /* no LLVM loop: every group is emitted */
     bool jam;        /* groups share inner loops */
-    bool pack;       /* their instances make packs */
+    PackOrder pack;  /* of their instances */
 } LoopPlan;
 LoopPlan plan_loop(const Emit *e, const Node *loop);
 /* Is the function to work on two blocks at once?  Products with uniform matrices and random
@@ -367,6 +371,9 @@ void emit_panels(Emit *e);
  * its jams will read when the loop runs again, as many rows further on as the loop has turns.
  */
 void prefetch_streamed(Emit *e, const Frame *frame);
+/* The same for what a turn of a `for` inside the group reads: each turn asks for its share, as
+ * memory answers so many questions at a time. */
+void prefetch_turn(Emit *e, const Node *loop, Index turn);
 
 /* ---- uniform.c */
 typedef struct Analysis {
