@@ -2,9 +2,11 @@
  *
  * pack.c -- several instances in one register, where a few chains fill but a part of it
  *
- * The lanes of a pack are those of its instances, one after another.  A value whose instances
- * are parts of a pack stays one as long as what it meets is a pack too, or the same for all
- * instances.  Packs are made within the groups of products, where instances are many.
+ * The lanes of a pack are those of its instances, one after another, or by turns: then all
+ * instances of a chain are side by side, and a run of elements, one an instance, comes from
+ * memory once a chain.  A value whose instances are parts of a pack stays one as long as what
+ * it meets is a pack too, or the same for all instances.  Packs are made within the groups of
+ * products, where instances are many.
  */
 #include "backends/llvm/emit.h"
 
@@ -18,22 +20,34 @@ pack_size(const Emit *e)
     return n < 1 ? 1 : n > MAX_PACK ? MAX_PACK : n;
 }
 
-/* Are there packs in the current frame? */
-static bool
-is_packed(const Emit *e)
+/* How the lanes of packs in the current frame are ordered. */
+static PackOrder
+pack_order(const Emit *e)
 {
     const Frame *f = e->frame;
 
-    while (f && !f->packs)
+    while (f && f->packs == PACK_none)
         f = f->parent;
-    return f && e->frame->n >= pack_size(e);
+    return f ? f->packs : PACK_none;
+}
+
+static bool
+is_packed(const Emit *e)
+{
+    return pack_order(e) != PACK_none && e->frame->n >= pack_size(e);
+}
+
+static MemoKey
+part_key(const Emit *e, unsigned p, const Value *part)
+{
+    return (MemoKey){TAG_pack, p, part->v, NULL, (const void *)(intptr_t)pack_order(e)};
 }
 
 void
 pack_keep(Emit *e, LLVMValueRef pack, const Value *const part[])
 {
     for (unsigned p = 0; p < pack_size(e); p++)
-        memo_keep(e, (MemoKey){TAG_pack, p, part[p]->v, NULL, NULL}, pack);
+        memo_keep(e, part_key(e, p, part[p]), pack);
 }
 
 /* The pack that these are the parts of, or NULL. */
@@ -43,9 +57,7 @@ find_pack(Emit *e, const Value *const part[])
     LLVMValueRef pack = NULL;
 
     for (unsigned p = 0; p < pack_size(e); p++) {
-        LLVMValueRef v = part[p]->known
-                             ? NULL
-                             : memo_find(e, (MemoKey){TAG_pack, p, part[p]->v, NULL, NULL});
+        LLVMValueRef v = part[p]->known ? NULL : memo_find(e, part_key(e, p, part[p]));
         if (!v || (pack && v != pack))
             return NULL;
         pack = v;
@@ -74,14 +86,37 @@ spread_lanes(Emit *e, LLVMValueRef x, unsigned n, unsigned times, unsigned round
                                   LLVMConstVector(lane, n * times * rounds), "");
 }
 
+/* A pack of n numbers, the same for all chains, one an instance; or of a number for each of n
+ * chains, the same for all instances. */
+static LLVMValueRef
+spread(Emit *e, LLVMValueRef x, unsigned n, bool by_chain)
+{
+    unsigned others = e->lanes * pack_size(e) / n;
+    bool side_by_side = by_chain == (pack_order(e) == PACK_by_turns);
+
+    return spread_lanes(e, x, n, side_by_side ? others : 1, side_by_side ? 1 : others);
+}
+
 static LLVMValueRef
 repeat(Emit *e, const Value *x)
 {
     if (!x->chain)
         return splat(e, scalar_of(e, x), e->lanes * pack_size(e));
-    MemoKey key = {TAG_repeat, 0, x->v, NULL, NULL};
+    MemoKey key = {TAG_repeat, pack_order(e), x->v, NULL, NULL};
     LLVMValueRef v = memo_find(e, key);
-    return v ? v : memo_keep(e, key, spread_lanes(e, x->v, e->lanes, 1, pack_size(e)));
+    return v ? v : memo_keep(e, key, spread(e, x->v, e->lanes, true));
+}
+
+/* Element (i, k) of rows of n to where element (k, i) stands. */
+static LLVMValueRef
+turn_lanes(Emit *e, LLVMValueRef x, unsigned rows, unsigned n)
+{
+    LLVMValueRef lane[MAX_LANES];
+
+    for (unsigned i = 0; i < rows * n; i++)
+        lane[i] = int32_of(e, i % rows * n + i / rows);
+    return LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)),
+                                  LLVMConstVector(lane, rows * n), "");
 }
 
 /* The vectors of a pack, of `lanes` lanes each, as one. */
@@ -107,6 +142,8 @@ pack_join(Emit *e, const Value *const part[])
         x[p] = part[p]->v;
     }
     v = join_all(e, x, e->lanes);
+    if (pack_order(e) == PACK_by_turns)
+        v = turn_lanes(e, v, pack_size(e), e->lanes);
     pack_keep(e, v, part);
     return v;
 }
@@ -115,9 +152,12 @@ void
 pack_split(Emit *e, LLVMValueRef pack, Value *ret)
 {
     const Value *part[MAX_PACK];
+    LLVMValueRef all = pack;
 
+    if (pack_order(e) == PACK_by_turns)
+        all = turn_lanes(e, pack, e->lanes, pack_size(e));
     for (unsigned p = 0; p < pack_size(e); p++) {
-        ret[p] = chain_value(some_lanes(e, pack, p * e->lanes, e->lanes));
+        ret[p] = chain_value(some_lanes(e, all, p * e->lanes, e->lanes));
         part[p] = &ret[p];
     }
     pack_keep(e, pack, part);
@@ -211,7 +251,7 @@ pack_row(Emit *e, const Node *n, unsigned first, Value *ret)
             return false;
     DType d = (DType)ir_type(e->f, n->arg[0]).dtype;
     LLVMValueRef run = load_elements(e, array, d, start, size);
-    split_run(e, spread_lanes(e, run, size, e->lanes, 1), run, 0, 1, ret);
+    split_run(e, spread(e, run, size, false), run, 0, 1, ret);
     return true;
 }
 
@@ -259,9 +299,10 @@ pick_column(Emit *e, LLVMValueRef block, unsigned column)
 {
     LLVMValueRef lane[MAX_LANES];
     unsigned size = pack_size(e), all = size * e->lanes;
+    bool by_turns = pack_order(e) == PACK_by_turns;
 
     for (unsigned i = 0; i < all; i++)
-        lane[i] = int32_of(e, i / e->lanes * size + column);
+        lane[i] = int32_of(e, (by_turns ? i % size : i / e->lanes) * size + column);
     return LLVMBuildShuffleVector(e->b, block, LLVMGetPoison(LLVMTypeOf(block)),
                                   LLVMConstVector(lane, all), "");
 }

@@ -334,11 +334,12 @@ plan_pairs(const Emit *e)
     return pays || e->pairing == PAIR_always;
 }
 
-/* How many packs of turns a product of the loop with large data keeps going: most where each
- * turn of the innermost axis takes one element of a row; fewer where each takes a row, and the
- * blocks of rows need registers; none elsewhere, as panels are in another order. */
-static unsigned
-most_packs(const Emit *e, const Node *loop)
+/* How a product of the loop with large data packs turns, and how many packs it keeps going:
+ * most where each turn of the innermost axis takes one element of a row; fewer where each takes
+ * a row, and the blocks of rows need registers; none elsewhere, as panels are in another order.
+ */
+static PackOrder
+find_packs(const Emit *e, const Node *loop, unsigned *ret_most)
 {
     const Region *body = &e->f->region[loop->own[0]];
     Ref turn = body->param[body->n_params - 1];
@@ -351,25 +352,30 @@ most_packs(const Emit *e, const Node *loop)
         const Region *terms = &e->f->region[n->own[0]];
         for (size_t k = 0; k < terms->n_nodes; k++) {
             const Node *at = &e->f->node[terms->node[k]];
-            if (at->op == OP_at && e->variance[at->arg[0].id] != VARY_chain)
-                return pack_reads_along(e, at)          ? few / 2
-                       : pack_reads_across(e, at, turn) ? few + few / 2
-                                                        : 0;
+            if (at->op != OP_at || e->variance[at->arg[0].id] == VARY_chain)
+                continue;
+            bool along = pack_reads_along(e, at), across = pack_reads_across(e, at, turn);
+            *ret_most = along ? few / 2 : few + few / 2;
+            return along ? PACK_in_row : across ? PACK_by_turns : PACK_none;
         }
     }
-    return 0;
+    return PACK_none;
 }
 
-/* The turns of so many packs; what is left over, less than a pack, goes along.  0: no packs. */
-static unsigned
-pack_width(const Emit *e, const Node *loop, uint32_t extent)
+/* Plans for packs, if the loop has any; what is left over, less than a pack, goes along. */
+static bool
+plan_packs(const Emit *e, const Node *loop, LoopPlan *p)
 {
-    unsigned size = pack_size(e), packs = extent / size, most;
+    const int64_t *extent = loop->attr.ints + 1;
+    unsigned size = pack_size(e), packs = (unsigned)extent[p->axis] / size, most;
 
     if (size < 2 || packs < 2)
-        return 0;
-    most = most_packs(e, loop);
-    return most && packs <= most ? extent : size * most;
+        return false;
+    p->pack = find_packs(e, loop, &most);
+    if (p->pack == PACK_none)
+        return false;
+    plan_group(packs <= most ? (unsigned)extent[p->axis] : size * most, extent, p);
+    return true;
 }
 
 LoopPlan
@@ -383,17 +389,14 @@ plan_loop(const Emit *e, const Node *n)
 
     look(e, n->own[0], &c);
     p.jam = c.inner_for && !c.deep_loop && !c.inner_while;
-    unsigned packs = p.jam && !c.inner_loop ? pack_width(e, n, (uint32_t)extent[p.axis]) : 0;
+    bool packs = p.jam && !c.inner_loop && plan_packs(e, n, &p);
     if (p.jam && !c.inner_loop && !packs)
         tiled = tiled_axis(e, n);
-    p.pack = packs > 0;
     if (tiled)
         plan_tile(e, &c, tiled, extent + rank - 2, &p);
-    else if (packs)
-        plan_group(packs, extent, &p);
-    else if (p.jam)
+    else if (p.jam && !packs)
         plan_group(jam_width(e, &c, (uint32_t)extent[p.axis]), extent, &p);
-    else
+    else if (!packs)
         plan_group(group_size(&c, has_fold(n)), extent, &p);
     uint64_t emitted = total * (c.cost + 1);
     p.whole = (total <= WHOLE_TURNS && emitted <= WHOLE_COST) ||
