@@ -272,7 +272,8 @@ void mark_invariant(Emit *e, LLVMValueRef load);
 void copy_array(Emit *e, const Value *to, const Value *from, Type type);
 /* to = mask ? from : to */
 void blend_array(Emit *e, const Value *to, const Value *from, LLVMValueRef mask, Type type);
-void emit_at(Emit *e, uint32_t id);
+/* Of instances [from, to), in the room that the node has. */
+void emit_at(Emit *e, uint32_t id, unsigned from, unsigned to);
 void emit_update(Emit *e, uint32_t id);
 typedef void ElementFn(Emit *e, Index element, void *user);
 void each_element(Emit *e, uint64_t n, ElementFn *fn, void *user);
@@ -307,8 +308,13 @@ TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t row
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
-/* ---- control.c */
+/* ---- node.c */
 void emit_region(Emit *e, RegionId region);
+/* The same; as soon as all is known of instances [from, to), `take` is called for them. */
+typedef void TakeFn(Emit *e, unsigned from, unsigned to, void *user);
+void emit_region_for(Emit *e, RegionId region, TakeFn *take, void *user);
+
+/* ---- control.c */
 Frame *frame_open(Emit *e, RegionId region, unsigned n, const unsigned *up);
 void frame_close(Emit *e, Frame *frame);
 void emit_if(Emit *e, uint32_t id);
