@@ -34,8 +34,8 @@ typedef struct Place {
 typedef struct Frame Frame;
 
 enum {
-    MAX_LANES = 2 * EBM_BLOCK,
-    MAX_PACK = 4,
+    MAX_LANES = 4 * EBM_BLOCK,
+    MAX_PACK = EBM_BLOCK,
     CACHED_BYTES = 4 << 20 /* larger inputs come from memory each time */
 };
 
@@ -69,8 +69,8 @@ typedef struct Jam {
 enum { MAX_JAMS = 2 };
 
 /* How the lanes of a pack are ordered: one instance after the other, or their first lanes, then
- * their second ones, ... */
-typedef enum PackOrder { PACK_none, PACK_in_row, PACK_by_turns } PackOrder;
+ * their second ones, ..., in one register or with a register for each chain. */
+typedef enum PackOrder { PACK_none, PACK_in_row, PACK_by_turns, PACK_apart } PackOrder;
 
 struct Frame {
     Frame *parent;
@@ -134,6 +134,12 @@ typedef struct Home {
     LLVMValueRef at;
 } Home;
 
+/* A strip of rows, from node `start` on, of input `array`, the second half of whose successor
+ * is still to be asked for. */
+typedef struct SharedStrip {
+    uint32_t array, start; /* nodes; 0: there is none */
+} SharedStrip;
+
 typedef struct Emit {
     Arena *arena;
     const Module *module;
@@ -168,6 +174,7 @@ typedef struct Emit {
     unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
     Home *home;
     size_t n_homes;
+    SharedStrip shared;
     Random random;
     LLVMValueRef step, n_steps, n_warmup; /* i32 */
 
@@ -216,7 +223,7 @@ enum {
     TAG_run, /* + lanes << 8 */
     TAG_pack,
     TAG_repeat,
-    TAG_block
+    TAG_block /* + register << 8 */
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
 LLVMValueRef vector_of(Emit *e, const Value *x);
@@ -345,8 +352,10 @@ LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVM
 Scalar neutral_of_fold(FoldKind kind, DType d);
 
 /* ---- pack.c */
-/* Instances in a pack; 1: there are none. */
+/* Instances in a pack of the current frame; 1: there are none. */
 unsigned pack_size(const Emit *e);
+/* 32-bit lanes of a register. */
+unsigned pack_lanes(const Emit *e);
 /* Remembers that these values are the parts of `pack`. */
 void pack_keep(Emit *e, LLVMValueRef pack, const Value *const part[]);
 /* One value made of these; NULL where that would cost more than it saves. */
@@ -378,7 +387,8 @@ void emit_panels(Emit *e);
  */
 void prefetch_streamed(Emit *e, const Frame *frame);
 /* The same for what a turn of a `for` inside the group reads: each turn asks for its share, as
- * memory answers so many questions at a time. */
+ * memory answers so many questions at a time.  Where the strip is read once more, by one group
+ * of another loop, each of the two asks for half of the next one. */
 void prefetch_turn(Emit *e, const Node *loop, Index turn);
 
 /* ---- uniform.c */

@@ -18,6 +18,7 @@ enum {
     TILE_COST = 80,
     MOST_COLUMNS = 8,
     PAIR_TURNS = 8,
+    APART = 4,       /* chains that get registers of their own */
     PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
 };
 
@@ -339,7 +340,7 @@ plan_pairs(const Emit *e)
  * a row, and the blocks of rows need registers; none elsewhere, as panels are in another order.
  */
 static PackOrder
-find_packs(const Emit *e, const Node *loop, unsigned *ret_most)
+find_packs(const Emit *e, const Node *loop, uint32_t extent, unsigned *ret_most)
 {
     const Region *body = &e->f->region[loop->own[0]];
     Ref turn = body->param[body->n_params - 1];
@@ -356,6 +357,10 @@ find_packs(const Emit *e, const Node *loop, unsigned *ret_most)
                 continue;
             bool along = pack_reads_along(e, at), across = pack_reads_across(e, at, turn);
             *ret_most = along ? few / 2 : few + few / 2;
+            if (along && e->lanes == APART && extent >= pack_lanes(e) * (few / APART)) {
+                *ret_most = few / APART;
+                return PACK_apart;
+            }
             return along ? PACK_in_row : across ? PACK_by_turns : PACK_none;
         }
     }
@@ -371,9 +376,11 @@ plan_packs(const Emit *e, const Node *loop, LoopPlan *p)
 
     if (size < 2 || packs < 2)
         return false;
-    p->pack = find_packs(e, loop, &most);
+    p->pack = find_packs(e, loop, (uint32_t)extent[p->axis], &most);
     if (p->pack == PACK_none)
         return false;
+    if (p->pack == PACK_apart)
+        size = pack_lanes(e), packs = (unsigned)extent[p->axis] / size;
     plan_group(packs <= most ? (unsigned)extent[p->axis] : size * most, extent, p);
     return true;
 }
