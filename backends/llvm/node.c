@@ -2,10 +2,10 @@
  *
  * node.c -- the nodes of a region, in what order they are emitted for its instances
  *
- * Nodes go one after the other, each for all instances.  Where many nodes follow one another of
- * which an instance needs nothing of the others, they go a few instances at a time, and these
- * instances' results are taken before the next: their values fit into registers, and those of
- * all would not.
+ * Nodes go one after the other, each for all instances.  A group that shares products has more
+ * instances than the work around these asks for: many nodes that follow one another, of which
+ * an instance needs nothing of the others, go a few instances at a time, and their results are
+ * taken before the next.  What lives at a time then fits into registers.
  */
 #include <assert.h>
 #include <string.h>
@@ -119,7 +119,7 @@ emit_run(Emit *e, RegionId region, size_t first, TakeFn *take, void *user)
     for (; end < r->n_nodes && range_function(&e->f->node[r->node[end]]); end++)
         if (is_emitted(e, region, r->node[end]))
             value_room(e, r->node[end], 1);
-    if (end - first < RUN || size > e->frame->n)
+    if (end - first < RUN || size > e->frame->n || !e->frame->jam[0].axis)
         size = e->frame->n;
     for (unsigned from = 0; from < e->frame->n; from += size) {
         unsigned to = from + size < e->frame->n ? from + size : e->frame->n;
