@@ -335,16 +335,11 @@ plan_pairs(const Emit *e)
     return pays || e->pairing == PAIR_always;
 }
 
-/* How a product of the loop with large data packs turns, and how many packs it keeps going:
- * most where each turn of the innermost axis takes one element of a row; fewer where each takes
- * a row, and the blocks of rows need registers; none elsewhere, as panels are in another order.
- */
-static PackOrder
-find_packs(const Emit *e, const Node *loop, uint32_t extent, unsigned *ret_most)
+/* What the first product of a loop reads of an array that is the same for all chains. */
+static const Node *
+find_factor(const Emit *e, const Node *loop)
 {
     const Region *body = &e->f->region[loop->own[0]];
-    Ref turn = body->param[body->n_params - 1];
-    unsigned few = e->registers / 4;
 
     for (size_t i = 0; i < body->n_nodes; i++) {
         const Node *n = &e->f->node[body->node[i]];
@@ -353,36 +348,55 @@ find_packs(const Emit *e, const Node *loop, uint32_t extent, unsigned *ret_most)
         const Region *terms = &e->f->region[n->own[0]];
         for (size_t k = 0; k < terms->n_nodes; k++) {
             const Node *at = &e->f->node[terms->node[k]];
-            if (at->op != OP_at || e->variance[at->arg[0].id] == VARY_chain)
-                continue;
-            bool along = pack_reads_along(e, at), across = pack_reads_across(e, at, turn);
-            *ret_most = along ? few / 2 : few + few / 2;
-            if (along && e->lanes == APART && extent >= pack_lanes(e) * (few / APART)) {
-                *ret_most = few / APART;
-                return PACK_apart;
-            }
-            return along ? PACK_in_row : across ? PACK_by_turns : PACK_none;
+            if (at->op == OP_at && e->variance[at->arg[0].id] != VARY_chain)
+                return at;
         }
     }
-    return PACK_none;
+    return NULL;
+}
+
+/* How the turns of a loop that multiplies by large data make packs, of how many turns, and how
+ * many of these go together. */
+typedef struct PackPlan {
+    PackOrder order;
+    unsigned turns, most;
+} PackPlan;
+
+/* Most packs where each turn of the innermost axis takes one element of a row; fewer where each
+ * takes a row, and the blocks of rows need registers; none elsewhere, as panels are in another
+ * order. */
+static PackPlan
+find_packs(const Emit *e, const Node *loop, unsigned extent)
+{
+    const Region *body = &e->f->region[loop->own[0]];
+    const Node *at = find_factor(e, loop);
+    unsigned few = e->registers / 4;
+    PackPlan apart = {PACK_apart, pack_lanes(e), few / APART};
+
+    if (at && pack_reads_along(e, at))
+        return e->lanes == APART && extent >= apart.turns * apart.most
+                   ? apart
+                   : (PackPlan){PACK_in_row, pack_size(e), few / 2};
+    if (at && pack_reads_across(e, at, body->param[body->n_params - 1]))
+        return (PackPlan){PACK_by_turns, pack_size(e), few + few / 2};
+    return (PackPlan){PACK_none, 1, 0};
 }
 
 /* Plans for packs, if the loop has any; what is left over, less than a pack, goes along. */
 static bool
 plan_packs(const Emit *e, const Node *loop, LoopPlan *p)
 {
-    const int64_t *extent = loop->attr.ints + 1;
-    unsigned size = pack_size(e), packs = (unsigned)extent[p->axis] / size, most;
+    const int64_t *axes = loop->attr.ints + 1;
+    unsigned extent = (unsigned)axes[p->axis];
 
-    if (size < 2 || packs < 2)
+    if (pack_size(e) < 2 || extent < 2 * pack_size(e))
         return false;
-    p->pack = find_packs(e, loop, (uint32_t)extent[p->axis], &most);
-    if (p->pack == PACK_none)
-        return false;
-    if (p->pack == PACK_apart)
-        size = pack_lanes(e), packs = (unsigned)extent[p->axis] / size;
-    plan_group(packs <= most ? (unsigned)extent[p->axis] : size * most, extent, p);
-    return true;
+    PackPlan packs = find_packs(e, loop, extent);
+    bool all = extent / packs.turns <= packs.most;
+    p->pack = packs.order;
+    if (packs.order != PACK_none)
+        plan_group(all ? extent : packs.turns * packs.most, axes, p);
+    return packs.order != PACK_none;
 }
 
 LoopPlan
