@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20, LARGE = 2 * LARGE_PAGE };
 
 static bool
 is_real(RtType type)
@@ -151,10 +152,24 @@ rt_shape_bytes(RtType type, unsigned rank, const uint64_t *shape, size_t *ret_by
             return false;
     }
     /* Room for rounding up to the alignment is kept. */
-    if (bytes > PTRDIFF_MAX - ALIGNMENT)
+    if (bytes > PTRDIFF_MAX - LARGE_PAGE)
         return false;
     *ret_bytes = empty ? 0 : (size_t)bytes;
     return true;
+}
+
+/* Large arrays ask for large pages: a kernel that streams through them would wait for addresses
+ * to be translated almost as long as for the data. */
+static void *
+allocate(size_t bytes)
+{
+    size_t alignment = bytes < LARGE ? ALIGNMENT : LARGE_PAGE;
+    size_t room = (bytes / alignment + 1) * alignment;
+    void *data = aligned_alloc(alignment, room);
+
+    if (data && bytes >= LARGE)
+        (void)madvise(data, room, MADV_HUGEPAGE); /* a wish: systems may not have any */
+    return data;
 }
 
 bool
@@ -168,7 +183,7 @@ rt_array_create(RtArray *ret, RtType type, unsigned rank, const uint64_t *shape,
                        RT_MAX_RANK);
     if (!rt_shape_bytes(type, rank, shape, &bytes))
         return rt_fail(error, RT_SHAPE, "'%s': the array is too large for this machine", what);
-    void *data = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT);
+    void *data = allocate(bytes);
     if (!data)
         return rt_fail_memory(error, what, bytes);
     *ret = (RtArray){.type = type, .rank = rank, .data = data, .bytes = bytes};

@@ -272,6 +272,7 @@ emit_turn(Emit *e, Carried *c, Index i, LLVMBasicBlockRef *ret_end)
     bind_carried(e, c, c->body, 1);
     if (frame->n == 1)
         homes_of_turn(e, c->body, e->f->region[c->body].param + 1, c->now);
+    prefetch_turn(e, c->n, i);
     emit_region(e, c->body);
     advance(e, c, NULL, ret_end);
     frame_close(e, frame);

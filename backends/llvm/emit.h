@@ -33,8 +33,8 @@ typedef struct Place {
 typedef struct Frame Frame;
 
 enum {
-    MAX_LANES = 2 * EBM_BLOCK,
-    MAX_PACK = 4,
+    MAX_LANES = 4 * EBM_BLOCK,
+    MAX_PACK = EBM_BLOCK,
     CACHED_BYTES = 4 << 20 /* larger inputs come from memory each time */
 };
 
@@ -67,13 +67,17 @@ typedef struct Jam {
 
 enum { MAX_JAMS = 2 };
 
+/* How the lanes of a pack are ordered: one instance after the other, or their first lanes, then
+ * their second ones, ..., in one register or with a register for each chain. */
+typedef enum PackOrder { PACK_none, PACK_in_row, PACK_by_turns, PACK_apart } PackOrder;
+
 struct Frame {
     Frame *parent;
     RegionId region;
     unsigned n;         /* instances */
     const unsigned *up; /* instance of the parent, one an instance */
     Jam jam[MAX_JAMS];
-    bool packs; /* instances make packs, in regions inside too */
+    PackOrder packs; /* of its instances, in regions inside too */
 };
 
 typedef struct MemoKey {
@@ -130,6 +134,12 @@ typedef struct Home {
     uint32_t move; /* the `for` that would copy it there; 0: none */
 } Home;
 
+/* A strip of rows, from node `start` on, of input `array`, the second half of whose successor
+ * is still to be asked for. */
+typedef struct SharedStrip {
+    uint32_t array, start; /* nodes; 0: there is none */
+} SharedStrip;
+
 typedef struct Emit {
     Arena *arena;
     const Module *module;
@@ -165,6 +175,7 @@ typedef struct Emit {
     unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
     Home *home;
     size_t n_homes, cap_homes;
+    SharedStrip shared;
     Random random;
     LLVMValueRef step, n_steps, n_warmup; /* i32 */
 
@@ -213,7 +224,7 @@ enum {
     TAG_run, /* + lanes << 8 */
     TAG_pack,
     TAG_repeat,
-    TAG_block
+    TAG_block /* + register << 8 */
 };
 LLVMValueRef scalar_of(Emit *e, const Value *x); /* uniform */
 LLVMValueRef vector_of(Emit *e, const Value *x);
@@ -269,7 +280,8 @@ void mark_invariant(Emit *e, LLVMValueRef load);
 void copy_array(Emit *e, const Value *to, const Value *from, Type type);
 /* to = mask ? from : to */
 void blend_array(Emit *e, const Value *to, const Value *from, LLVMValueRef mask, Type type);
-void emit_at(Emit *e, uint32_t id);
+/* Of instances [from, to), in the room that the node has. */
+void emit_at(Emit *e, uint32_t id, unsigned from, unsigned to);
 void emit_update(Emit *e, uint32_t id);
 typedef void ElementFn(Emit *e, Index element, void *user);
 void each_element(Emit *e, uint64_t n, ElementFn *fn, void *user);
@@ -289,7 +301,7 @@ typedef struct LoopPlan {
     unsigned rows;   /* turns of the axis before it in a group */
     bool whole;      /* no LLVM loop: every group is emitted */
     bool jam;        /* groups share inner loops */
-    bool pack;       /* their instances make packs */
+    PackOrder pack;  /* of their instances */
 } LoopPlan;
 LoopPlan plan_loop(const Emit *e, const Node *loop);
 /* Is the function to work on two blocks at once?  Products with uniform matrices and random
@@ -304,8 +316,13 @@ TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t row
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
-/* ---- region.c */
+/* ---- node.c */
 void emit_region(Emit *e, RegionId region);
+/* The same; as soon as all is known of instances [from, to), `take` is called for them. */
+typedef void TakeFn(Emit *e, unsigned from, unsigned to, void *user);
+void emit_region_for(Emit *e, RegionId region, TakeFn *take, void *user);
+
+/* ---- frame.c */
 Frame *frame_open(Emit *e, RegionId region, unsigned n, const unsigned *up);
 /* A region with the instances of the one around it. */
 Frame *frame_same(Emit *e, RegionId region);
@@ -359,8 +376,10 @@ LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVM
 Scalar neutral_of_fold(FoldKind kind, DType d);
 
 /* ---- pack.c */
-/* Instances in a pack; 1: there are none. */
+/* Instances in a pack of the current frame; 1: there are none. */
 unsigned pack_size(const Emit *e);
+/* 32-bit lanes of a register. */
+unsigned pack_lanes(const Emit *e);
 /* Remembers that these values are the parts of `pack`. */
 void pack_keep(Emit *e, LLVMValueRef pack, const Value *const part[]);
 /* One value made of these; NULL where that would cost more than it saves. */
@@ -391,6 +410,10 @@ void emit_panels(Emit *e);
  * its jams will read when the loop runs again, as many rows further on as the loop has turns.
  */
 void prefetch_streamed(Emit *e, const Frame *frame);
+/* The same for what a turn of a `for` inside the group reads: each turn asks for its share, as
+ * memory answers so many questions at a time.  Where the strip is read once more, by one group
+ * of another loop, each of the two asks for half of the next one. */
+void prefetch_turn(Emit *e, const Node *loop, Index turn);
 
 /* ---- uniform.c */
 typedef struct Analysis {

@@ -236,12 +236,20 @@ fold_register(Emit *e, Loop *l, uint32_t k, FoldKind kind, Type type, Index line
     *part = *part ? combine_folds(e, kind, (DType)type.dtype, *part, v) : v;
 }
 
+typedef struct Taker {
+    Loop *l;
+    const Group *g;
+} Taker;
+
 static void
-take_results(Emit *e, Loop *l, const Group *g)
+take_results(Emit *e, unsigned from, unsigned to, void *user)
 {
+    const Taker *t = user;
+    Loop *l = t->l;
+    const Group *g = t->g;
     const Region *body = &e->f->region[l->body];
 
-    for (unsigned i = 0; i < e->frame->n; i++) {
+    for (unsigned i = from; i < to; i++) {
         Index linear = linear_index(e, l, g, i);
         for (uint32_t k = 0; k < l->n->n_results; k++) {
             const Value *x = value_at(e, body->yield[k], i);
@@ -294,10 +302,9 @@ emit_group(Emit *e, Loop *l, const Group *g)
     set_jams(e, l, g, frame);
     frame->packs = l->plan.pack;
     bind_indices(e, l, g);
-    emit_region(e, l->body);
+    emit_region_for(e, l->body, take_results, &(Taker){l, g});
     if (!e->preparing)
         prefetch_streamed(e, frame);
-    take_results(e, l, g);
     frame_close(e, frame);
     e->scratch_used = mark;
 }

@@ -535,16 +535,16 @@ at_instance(Emit *e, const Node *n, unsigned i)
 }
 
 void
-emit_at(Emit *e, uint32_t id)
+emit_at(Emit *e, uint32_t id, unsigned from, unsigned to)
 {
-    Value *ret = value_room(e, id, 1);
+    const Node *n = &e->f->node[id];
+    Value *ret = e->value[id];
 
-    for (unsigned i = 0; i < e->frame->n; i++) {
-        if (pack_row(e, &e->f->node[id], i, &ret[i]) ||
-            pack_column(e, &e->f->node[id], i, &ret[i]))
+    for (unsigned i = from; i < to; i++) {
+        if (pack_row(e, n, i, &ret[i]) || pack_column(e, n, i, &ret[i]))
             i += pack_size(e) - 1;
         else
-            ret[i] = at_instance(e, &e->f->node[id], i);
+            ret[i] = at_instance(e, n, i);
     }
 }
 

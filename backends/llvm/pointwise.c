@@ -20,7 +20,7 @@ static LLVMValueRef
 like(LLVMValueRef x, LLVMValueRef scalar)
 {
     LLVMTypeRef t = LLVMTypeOf(x);
-    LLVMValueRef each[2 * EBM_BLOCK];
+    LLVMValueRef each[MAX_LANES];
 
     if (LLVMGetTypeKind(t) != LLVMVectorTypeKind)
         return scalar;

@@ -18,6 +18,7 @@ enum {
     TILE_COST = 80,
     MOST_COLUMNS = 8,
     PAIR_TURNS = 8,
+    APART = 4,       /* chains that get registers of their own */
     PAIR_STATE = 512 /* numbers of a chain: 64 kB for 32 chains */
 };
 
@@ -344,15 +345,11 @@ plan_pairs(const Emit *e)
     return pays || e->pairing == PAIR_always;
 }
 
-/* How many packs of turns a product of the loop with large data keeps going: most where each
- * turn of the innermost axis takes one element of a row; fewer where each takes a row, and the
- * blocks of rows need registers; none elsewhere, as panels are in another order. */
-static unsigned
-most_packs(const Emit *e, const Node *loop)
+/* What the first product of a loop reads of an array that is the same for all chains. */
+static const Node *
+find_factor(const Emit *e, const Node *loop)
 {
     const Region *body = &e->f->region[loop->own[0]];
-    Ref turn = body->param[body->n_params - 1];
-    unsigned few = e->registers / 4;
 
     for (size_t i = 0; i < body->n_nodes; i++) {
         const Node *n = &e->f->node[body->node[i]];
@@ -362,24 +359,54 @@ most_packs(const Emit *e, const Node *loop)
         for (size_t k = 0; k < terms->n_nodes; k++) {
             const Node *at = &e->f->node[terms->node[k]];
             if (at->op == OP_at && e->variance[at->arg[0].id] != VARY_chain)
-                return pack_reads_along(e, at)          ? few / 2
-                       : pack_reads_across(e, at, turn) ? few + few / 2
-                                                        : 0;
+                return at;
         }
     }
-    return 0;
+    return NULL;
 }
 
-/* The turns of so many packs; what is left over, less than a pack, goes along.  0: no packs. */
-static unsigned
-pack_width(const Emit *e, const Node *loop, uint32_t extent)
-{
-    unsigned size = pack_size(e), packs = extent / size, most;
+/* How the turns of a loop that multiplies by large data make packs, of how many turns, and how
+ * many of these go together. */
+typedef struct PackPlan {
+    PackOrder order;
+    unsigned turns, most;
+} PackPlan;
 
-    if (size < 2 || packs < 2)
-        return 0;
-    most = most_packs(e, loop);
-    return most && packs <= most ? extent : size * most;
+/* Most packs where each turn of the innermost axis takes one element of a row; fewer where each
+ * takes a row, and the blocks of rows need registers; none elsewhere, as panels are in another
+ * order. */
+static PackPlan
+find_packs(const Emit *e, const Node *loop, unsigned extent)
+{
+    const Region *body = &e->f->region[loop->own[0]];
+    const Node *at = find_factor(e, loop);
+    unsigned few = e->registers / 4;
+    PackPlan apart = {PACK_apart, pack_lanes(e), few / APART};
+
+    if (at && pack_reads_along(e, at))
+        return e->lanes == APART && extent >= apart.turns * apart.most
+                   ? apart
+                   : (PackPlan){PACK_in_row, pack_size(e), few / 2};
+    if (at && pack_reads_across(e, at, body->param[body->n_params - 1]))
+        return (PackPlan){PACK_by_turns, pack_size(e), few + few / 2};
+    return (PackPlan){PACK_none, 1, 0};
+}
+
+/* Plans for packs, if the loop has any; what is left over, less than a pack, goes along. */
+static bool
+plan_packs(const Emit *e, const Node *loop, LoopPlan *p)
+{
+    const int64_t *axes = loop->attr.ints + 1;
+    unsigned extent = (unsigned)axes[p->axis];
+
+    if (pack_size(e) < 2 || extent < 2 * pack_size(e))
+        return false;
+    PackPlan packs = find_packs(e, loop, extent);
+    bool all = extent / packs.turns <= packs.most;
+    p->pack = packs.order;
+    if (packs.order != PACK_none)
+        plan_group(all ? extent : packs.turns * packs.most, axes, p);
+    return packs.order != PACK_none;
 }
 
 LoopPlan
@@ -393,17 +420,14 @@ plan_loop(const Emit *e, const Node *n)
 
     look(e, n->own[0], &c);
     p.jam = c.inner_for && !c.deep_loop && !c.inner_while;
-    unsigned packs = p.jam && !c.inner_loop ? pack_width(e, n, (uint32_t)extent[p.axis]) : 0;
+    bool packs = p.jam && !c.inner_loop && plan_packs(e, n, &p);
     if (p.jam && !c.inner_loop && !packs)
         tiled = tiled_axis(e, n);
-    p.pack = packs > 0;
     if (tiled)
         plan_tile(e, &c, tiled, extent + rank - 2, &p);
-    else if (packs)
-        plan_group(packs, extent, &p);
-    else if (p.jam)
+    else if (p.jam && !packs)
         plan_group(jam_width(e, &c, (uint32_t)extent[p.axis]), extent, &p);
-    else
+    else if (!packs)
         plan_group(group_size(&c, has_fold(n)), extent, &p);
     uint64_t emitted = total * (c.cost + 1);
     p.whole = (total <= WHOLE_TURNS && emitted <= WHOLE_COST) ||

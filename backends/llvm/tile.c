@@ -106,6 +106,7 @@ set_function(Emit *e, const Function *f, const Analysis *a)
     e->room = arena_array(e->arena, uint32_t, f->n);
     e->frame_of = arena_array(e->arena, Frame *, f->n_regions);
     e->frame = NULL;
+    e->shared = (SharedStrip){0, 0};
     frame_open(e, 0, 1, up);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * peak.c -- what one core can do at all: fused multiply-adds, normal random numbers, and reading
- * memory.
+ * peak.c -- what one core can do at all: fused multiply-adds, normal random numbers, and
+ * reading memory.
  *
  * Memory is read from 20 MB, the rows of the regression, and from 1 GiB, which no cache holds.
  */
@@ -65,7 +65,7 @@ static int
 measure_read(const char *name, size_t size, double seconds)
 {
     memory_size = size;
-    memory = aligned_alloc(4096, size);
+    memory = large_memory(size);
     if (!memory)
         return 1;
     for (size_t i = 0; i < size / sizeof(Vec); i++)

@@ -169,10 +169,19 @@ check_of_library(void *user, const Task *task)
 
 /* ---- programs of our own */
 
-enum { ROWS = 53, COLUMNS = 7 };
+enum { ROWS = 53, COLUMNS = 7, MANY_ROWS = 20011, MANY_COLUMNS = 53 };
 
 static double rows[ROWS][COLUMNS], condition[3] = {0.5, -1.25, 2.0};
 static int32_t outcomes[ROWS];
+static float many_rows[MANY_ROWS][MANY_COLUMNS]; /* more than kernels take for cached */
+static int32_t many_outcomes[MANY_ROWS];
+
+static double
+next_number(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 40) * 0x1p-23 - 1;
+}
 
 static void
 fill_data(void)
@@ -180,11 +189,14 @@ fill_data(void)
     uint64_t state = 1;
 
     for (int i = 0; i < ROWS; i++) {
-        for (int j = 0; j < COLUMNS; j++) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            rows[i][j] = (double)(state >> 40) * 0x1p-23 - 1;
-        }
+        for (int j = 0; j < COLUMNS; j++)
+            rows[i][j] = next_number(&state);
         outcomes[i] = rows[i][0] + rows[i][1] > 0.1;
+    }
+    for (int i = 0; i < MANY_ROWS; i++) {
+        for (int j = 0; j < MANY_COLUMNS; j++)
+            many_rows[i][j] = (float)next_number(&state);
+        many_outcomes[i] = many_rows[i][0] > 0;
     }
 }
 
@@ -296,6 +308,24 @@ check_programs(Tally *t)
     }
 }
 
+/* Data that is read in strips, and few chains that share registers with its rows. */
+static void
+check_large_data(Tally *t)
+{
+    const EbmArray X =
+        ebm_array(EBM_TYPE_f32, 2, (uint64_t[]){MANY_ROWS, MANY_COLUMNS}, many_rows);
+    const EbmArray y = ebm_array(EBM_TYPE_i32, 1, (uint64_t[]){MANY_ROWS}, many_outcomes);
+    const Task task = {.name = "Logistic many rows",
+                       .file = t->file,
+                       .energy = "Logistic",
+                       .sampler = "mala",
+                       .sampler_settings = {{"step_size", "0.0001"}},
+                       .inputs = {{"X", X}, {"y", y}},
+                       .dtype = EBM_TYPE_f32};
+
+    check_task(t, &task);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -311,6 +341,7 @@ main(int argc, char **argv)
     t.word = argc > 4 ? argv[4] : NULL;
     fill_data();
     check_programs(&t);
+    check_large_data(&t);
     t.library = true;
     t.failures += !library_visit(check_of_library, &t);
     printf("%u tasks, %u comparisons, %u failures\n", t.tasks, t.comparisons, t.failures);
