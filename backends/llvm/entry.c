@@ -97,7 +97,7 @@ new_values(Emit *e, const Kept *k, Value *ret)
     }
 }
 
-enum { CHECK_SUMS = 4 };
+enum { CHECK_SUMS = 4, CHECK_LONG = 8 };
 
 typedef struct Check {
     const Value *x;
@@ -113,20 +113,21 @@ check_element(Emit *e, Index element, void *user)
     const Check *c = user;
     LLVMTypeRef t = lane_type(e, c->d, true);
     Value x = load_element(e, c->x, c->d, element);
-    LLVMValueRef sum = c->sum[element.offset % CHECK_SUMS];
+    LLVMValueRef sum = c->sum[element.offset % c->n_sums];
     LLVMValueRef arg[3] = {vector_of(e, &x), LLVMConstNull(t),
                            LLVMBuildLoad2(e->b, t, sum, "")};
 
     LLVMBuildStore(e->b, intrinsic(e, "llvm.fma", t, 3, arg), sum);
 }
 
-/* Sums for an array of `count` elements. */
+/* Sums for an array of `count` elements: several where one would take long. */
 static void
 check_open(Emit *e, Check *c, uint64_t count)
 {
     LLVMTypeRef t = lane_type(e, c->d, true);
+    unsigned want = count < CHECK_LONG ? 1 : CHECK_SUMS;
 
-    for (; c->n_sums < CHECK_SUMS && c->n_sums < count; c->n_sums++) {
+    for (; c->n_sums < want; c->n_sums++) {
         c->sum[c->n_sums] = entry_alloca(e, t, 1);
         LLVMBuildStore(e->b, LLVMConstNull(t), c->sum[c->n_sums]);
     }
