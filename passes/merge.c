@@ -2,13 +2,12 @@
  *
  * merge.c -- loops over the same turns that compute the same things become one
  *
- * needs   what inlining and simplifying show; derivatives taken: a loop and its reverse are
- * such gives   one `for` or `loop` in place of two of one region, neither of which needs the
- * other, where their turns have something costly in common; it is made where the second stood,
- *         and what needs the first after it
+ * needs   derivatives taken, calls inlined: a loop and its reverse are such loops
+ * gives   one `for` or `loop` in place of two of one region, neither of which needs the other,
+ *         where their turns have something costly in common; it is made where the second
+ *         stood, and what needs the first after it
  * keeps   every bit: each value comes of the same operations in the same order
- * not     loops that only run through the same indices: their body would be larger, no work
- * less
+ * not     loops that only run through the same indices: a larger body, and no work less
  */
 #include "passes/twins.h"
 

@@ -5,10 +5,10 @@
  *
  * needs   loop form
  * gives   where a long loop stores an array that later products read from end to end (the
- * residuals of a regression, and the gradient made of them), one `for` over strips of rows:
- * each strip is computed, and added to the products, before the next keeps   every bit:
- * products add in the order of the rows as before, and sums keep their 16 strided partial
- * results from strip to strip
+ *         residuals of a regression, and the gradient made of them), one `for` over strips of
+ *         rows: each strip is computed, and added to the products, before the next
+ * keeps   every bit: products add in the order of the rows as before, and sums keep their 16
+ *         strided partial results from strip to strip
  */
 #include <assert.h>
 #include <string.h>
