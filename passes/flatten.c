@@ -3,8 +3,10 @@
  * flatten.c -- small branches become selections
  *
  * needs   derivatives taken: a selection would differentiate to 0 * inf where the other branch
- * is not finite gives   no `if` whose branches are cheap enough to evaluate both; their results
- * are selected, and fuse with what surrounds them keeps   every bit
+ *         is not finite
+ * gives   no `if` whose branches are cheap enough to evaluate both: their results are selected,
+ *         and fuse with what surrounds them
+ * keeps   every bit
  */
 #include "passes/rebuild.h"
 

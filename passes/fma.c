@@ -7,8 +7,8 @@
  *         x y + c of a contraction -> the contraction with initial value c;
  *         a sum of at most 16 products, one a turn of a loop -> a contraction of their factors
  * keeps   nothing to the bit: this is the one pass that changes rounding, which is why it runs
- * at one fixed place, before the interpreter and before lowering not     integers; contractions
- * that have an initial value
+ *         at one fixed place, before the interpreter and before lowering
+ * not     integers; contractions that have an initial value
  *
  * Whether a product has other uses does not matter, so that reporting it changes no bit.  Of
  * two products the left one is fused.  The product may stand in any region around the sum: it
