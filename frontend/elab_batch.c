@@ -98,7 +98,7 @@ cross_logsumexp(Elab *e, Value v, Mode mode, Span span)
     largest =
         elab_value_ref(e, ir_stop_gradient(&e->frame->b, elab_ref_of(e, largest, DT_none)));
     Value below = elab_arith(e, AST_OP_SUB, v, largest, elab_arg_mode(mode), span);
-    Value all = cross_sum(e, elab_apply_pointwise(e, OP_exp, &below, 1, span));
+    Value all = cross_sum(e, elab_apply_pointwise(e, OP_exp_flush, &below, 1, span));
     return elab_shifted_log(e, largest, all, mode, span);
 }
 

@@ -126,7 +126,8 @@ elab_shifted_log(Elab *e, Value largest, Value sum, Mode mode, Span span)
     return elab_arith(e, AST_OP_ADD, largest, log, mode, span);
 }
 
-/* log(sum(exp(v))) without overflow. */
+/* log(sum(exp(v))) without overflow.  A term that is not a normal number beside the largest,
+ * which is 1, changes nothing: as 0 it and its derivatives are quick to compute with. */
 Value
 elab_call_logsumexp(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const Call *call,
                     Mode mode)
@@ -148,7 +149,7 @@ elab_call_logsumexp(Elab *e, const Env *env, const Builtin *b, FnVal *fn, const 
     bool apart = axis >= 0 && !keep;
     Value shift = largest(e, v, axis, axis >= 0, inner);
     Value below = elab_arith(e, AST_OP_SUB, v, shift, inner, call->span);
-    Value all = elab_apply_pointwise(e, OP_exp, &below, 1, call->span);
+    Value all = elab_apply_pointwise(e, OP_exp_flush, &below, 1, call->span);
     all = reduce(e, FOLD_sum, false, all, axis, inner);
     shift = apart ? shape_reduced(e, shift, t, axis, false) : shift;
     if (keep)

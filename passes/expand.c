@@ -20,9 +20,8 @@ expand(Rebuild *r, uint32_t id)
     if (!math_of_op(n->op, &fn))
         return false;
     Ref x = rebuild_arg(r, n, 0), y = n->n_args > 1 ? rebuild_arg(r, n, 1) : NO_REF;
-    r->map[id] = fn == MATH_exp && sign_never_above(r->from, n->arg[0])
-                     ? math_expand_exp_below(&r->b, x)
-                     : math_expand(&r->b, fn, x, y);
+    Ref below = sign_never_above(r->from, n->arg[0]) ? math_expand_below(&r->b, fn, x) : NO_REF;
+    r->map[id] = below.id ? below : math_expand(&r->b, fn, x, y);
     return true;
 }
 

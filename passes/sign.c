@@ -161,6 +161,7 @@ look_at(Look *l, Ref x)
     case OP_const: return of_constant(l->f, x);
     case OP_abs:
     case OP_exp:
+    case OP_exp_flush:
     case OP_sqrt: return ABOVE;
     case OP_neg: return opposite(look_at(l, n->arg[0]));
     case OP_mul: return of_product(l, n->arg[0], n->arg[1]);

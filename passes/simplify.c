@@ -44,6 +44,7 @@ never_minus_zero(const Rebuild *r, Ref x, unsigned look)
     switch (n->op) {
     case OP_abs:
     case OP_exp:
+    case OP_exp_flush:
     case OP_iota: return true;
     case OP_mul: return ref_eq(n->arg[0], n->arg[1]);
     case OP_add:

@@ -27,10 +27,13 @@ math_expand(Builder *b, MathFn fn, Ref x, Ref y)
 }
 
 Ref
-math_expand_exp_below(Builder *b, Ref x)
+math_expand_below(Builder *b, MathFn fn, Ref x)
 {
     bool wide = ir_type(b->function, x).dtype == DT_f64;
-    return wide ? math_build_exp_below_f64(b, x) : math_build_exp_below_f32(b, x);
+
+    if (fn != MATH_exp && fn != MATH_exp_flush)
+        return NO_REF;
+    return wide ? math_build_below_f64(b, fn, x) : math_build_below_f32(b, fn, x);
 }
 
 /* Two words as 64 bits, the first the lower half. */

@@ -19,8 +19,9 @@ bool math_of_op(Op op, MathFn *ret_fn);
 /* y is read by functions of two arguments only. */
 Ref math_expand(Builder *b, MathFn fn, Ref x, Ref y);
 
-/* The bits of MATH_exp where x is not above 0, or NaN: without the limit from above. */
-Ref math_expand_exp_below(Builder *b, Ref x);
+/* The bits of MATH_exp or MATH_exp_flush where x is not above 0, or NaN: without the limit from
+ * above.  NO_REF for other functions. */
+Ref math_expand_below(Builder *b, MathFn fn, Ref x);
 
 /* Random numbers from words (i32, scalars or arrays of one shape): one word for f32, two for
  * f64. */

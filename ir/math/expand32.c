@@ -14,9 +14,11 @@ math_build_f32(Builder *b, MathFn fn, Ref x, Ref y)
 }
 
 Ref
-math_build_exp_below_f32(Builder *b, Ref x)
+math_build_below_f32(Builder *b, MathFn fn, Ref x)
 {
-    return exp_below(b, (F){.node = x}).node;
+    F v = {.node = x};
+
+    return (fn == MATH_exp ? exp_below(b, v) : exp_flush_below(b, v)).node;
 }
 
 Ref

@@ -9,8 +9,8 @@
 
 Ref math_build_f32(Builder *b, MathFn fn, Ref x, Ref y);
 Ref math_build_f64(Builder *b, MathFn fn, Ref x, Ref y);
-Ref math_build_exp_below_f32(Builder *b, Ref x);
-Ref math_build_exp_below_f64(Builder *b, Ref x);
+Ref math_build_below_f32(Builder *b, MathFn fn, Ref x);
+Ref math_build_below_f64(Builder *b, MathFn fn, Ref x);
 
 /* On bits: i32 for f32, i64 for f64. */
 Ref math_build_uniform_f32(Builder *b, Ref bits);

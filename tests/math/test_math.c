@@ -8,6 +8,7 @@
  * so that a failure repeats.
  */
 #include <CUnit/Basic.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +46,11 @@ exact_softplus(mpfr_ptr r, mpfr_srcptr x, mpfr_rnd_t rounding)
 }
 
 static const Exact1 exact1[MATH_COUNT] = {
-    [MATH_exp] = mpfr_exp,          [MATH_expm1] = mpfr_expm1,
-    [MATH_log] = mpfr_log,          [MATH_log1p] = mpfr_log1p,
-    [MATH_sin] = mpfr_sin,          [MATH_cos] = mpfr_cos,
-    [MATH_sigmoid] = exact_sigmoid, [MATH_softplus] = exact_softplus,
-    [MATH_tan] = mpfr_tan,          [MATH_tanh] = mpfr_tanh,
-    [MATH_atan] = mpfr_atan,        [MATH_erf] = mpfr_erf,
-    [MATH_lgamma] = exact_lgamma,   [MATH_digamma] = mpfr_digamma,
+    [MATH_exp] = mpfr_exp, [MATH_expm1] = mpfr_expm1,      [MATH_exp_flush] = mpfr_exp,
+    [MATH_log] = mpfr_log, [MATH_log1p] = mpfr_log1p,      [MATH_sin] = mpfr_sin,
+    [MATH_cos] = mpfr_cos, [MATH_sigmoid] = exact_sigmoid, [MATH_softplus] = exact_softplus,
+    [MATH_tan] = mpfr_tan, [MATH_tanh] = mpfr_tanh,        [MATH_atan] = mpfr_atan,
+    [MATH_erf] = mpfr_erf, [MATH_lgamma] = exact_lgamma,   [MATH_digamma] = mpfr_digamma,
 };
 
 /* One run over inputs: the worst error, and where. */
@@ -292,6 +291,25 @@ test_turns_beyond_the_limit_are_nan(void)
     }
 }
 
+/* As exp to the bit, down to the smallest normal number; 0 below. */
+static void
+test_exp_flush_gives_normal_numbers_or_0(void)
+{
+    for (float x = -110; x < 95; x += 0x1.8p-8f) {
+        float y = math_f32(MATH_exp, x, 0), flushed = math_f32(MATH_exp_flush, x, 0);
+        CU_ASSERT_EQUAL(flushed, y < FLT_MIN ? 0 : y);
+    }
+    for (double x = -760; x < 720; x += 0x1.8p-6) {
+        double y = math_f64(MATH_exp, x, 0), flushed = math_f64(MATH_exp_flush, x, 0);
+        CU_ASSERT_EQUAL(flushed, y < DBL_MIN ? 0 : y);
+    }
+    CU_ASSERT_EQUAL(math_f32(MATH_exp_flush, -0x1.5d589ep+6f, 0),
+                    math_f32(MATH_exp, -0x1.5d589ep+6f, 0));
+    CU_ASSERT_EQUAL(math_f32(MATH_exp_flush, -0x1.5d58a0p+6f, 0), 0);
+    CU_ASSERT_EQUAL(math_f32(MATH_exp_flush, -INFINITY, 0), 0);
+    CU_ASSERT(isinf(math_f32(MATH_exp_flush, INFINITY, 0)));
+}
+
 int
 main(void)
 {
@@ -303,6 +321,7 @@ main(void)
     CU_ADD_TEST(suite, test_pow_has_the_special_cases_of_c);
     CU_ADD_TEST(suite, test_gamma_functions_are_close_on_the_negative_axis);
     CU_ADD_TEST(suite, test_turns_beyond_the_limit_are_nan);
+    CU_ADD_TEST(suite, test_exp_flush_gives_normal_numbers_or_0);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     int failures = (int)CU_get_number_of_failures();
