@@ -435,6 +435,8 @@ void store_kept(Emit *e);
 LLVMValueRef place_pointer(Emit *e, Place p);
 
 /* ---- reuse.c */
+/* Does this `at` read the element of the turn of `loop`? */
+bool reads_own_element(const Function *f, const Node *at, const Node *loop);
 /* By node: the node to which an array may leave its memory, or 0. */
 uint32_t *find_ends(const Function *f, Arena *arena);
 /* Takes array x of instance i as what `id`, a `for` or `while`, carries, if it may. */

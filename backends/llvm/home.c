@@ -134,22 +134,10 @@ match_move(const Function *f, uint32_t id, Move *m)
 typedef struct Readers {
     const Emit *e;
     Ref array;
-    uint32_t loop;         /* the one whose result is to be written there */
-    const Region *indices; /* its body */
+    uint32_t loop; /* the one whose result is to be written there; 0: none */
     uint32_t count;
     bool apart; /* all read single elements, before the loop or in it those it writes then */
 } Readers;
-
-static bool
-reads_own_element(const Readers *r, const Node *n)
-{
-    if (n->n_args != 1 + r->indices->n_params)
-        return false;
-    for (uint32_t i = 0; i < r->indices->n_params; i++)
-        if (!ref_eq(n->arg[1 + i], r->indices->param[i]))
-            return false;
-    return true;
-}
 
 /* `place`: the node of the carrying region that n is, or is in. */
 static void
@@ -167,7 +155,8 @@ find_readers(Readers *r, RegionId region, uint32_t place)
             bool element = n->op == OP_at && i == 0 && n->type.rank == 0;
             r->count++;
             r->apart &=
-                element && (here < r->loop || (here == r->loop && reads_own_element(r, n)));
+                element && (here < r->loop ||
+                            (here == r->loop && reads_own_element(f, n, &f->node[r->loop])));
         }
         for (uint32_t i = 0; i < n->n_regions; i++)
             find_readers(r, n->own[i], here);
@@ -182,11 +171,8 @@ find_readers(Readers *r, RegionId region, uint32_t place)
 static Readers
 readers_of(const Emit *e, RegionId body, Ref array, uint32_t loop)
 {
-    Readers r = {.e = e, .array = array, .loop = loop, .apart = true};
+    Readers r = {.e = e, .array = array, .loop = loop, .apart = loop != 0};
 
-    r.indices = loop ? &e->f->region[e->f->node[loop].own[0]] : NULL;
-    if (!r.indices)
-        r.apart = false;
     find_readers(&r, body, 0);
     return r;
 }

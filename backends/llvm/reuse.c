@@ -45,8 +45,7 @@ ancestor_in(const Search *s, uint32_t id, RegionId region)
     return id;
 }
 
-/* Does this `at` read the element of the turn of `loop`? */
-static bool
+bool
 reads_own_element(const Function *f, const Node *at, const Node *loop)
 {
     const Region *body = &f->region[loop->own[0]];
