@@ -10,7 +10,7 @@
 /* ---- limits ---- */
 
 /* Elaboration ends in an error, not in minutes or in a stack overflow. */
-enum { MAX_WORK = 1 << 19, MAX_DEPTH = 2600 };
+enum { MAX_WORK = 1 << 19, MAX_DEPTH = 2000 };
 
 static void
 stop(Elab *e, Span span)

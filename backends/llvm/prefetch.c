@@ -80,11 +80,11 @@ prefetch_rows(Emit *e, const Node *at, const Jam *jam, Index part, int64_t parts
 {
     uint32_t start = strip_start(e, at, jam->axis);
     const Value *strip = start ? value_at(e, (Ref){start}, 0) : NULL;
-    int64_t width = row_elements(ir_type(e->f, at->arg[0])), by = half ? 2 : 1;
-    int64_t count = (jam->turns * width + by * parts - 1) / (by * parts);
 
     if (!strip || !strip->known)
         return;
+    int64_t width = row_elements(ir_type(e->f, at->arg[0])), by = half ? 2 : 1;
+    int64_t count = (jam->turns * width + by * parts - 1) / (by * parts);
     Index row = index_add(e, strip->index, index_constant(jam->extent));
     Index first = index_scale(e, jam->group, jam->width * width / by);
     prefetch_elements(e, at, row, index_add(e, first, index_scale(e, part, count)), count);
@@ -96,10 +96,10 @@ prefetch_rest(Emit *e, const Node *loop, const Node *at, Index turn)
 {
     uint32_t index = e->f->region[loop->own[0]].param[0].id;
     uint32_t start = strip_start(e, at, index);
-    int64_t width = row_elements(ir_type(e->f, at->arg[0])), count = (width + 1) / 2;
 
     if (!start || at->arg[0].id != e->shared.array || start != e->shared.start)
         return;
+    int64_t count = (row_elements(ir_type(e->f, at->arg[0])) + 1) / 2;
     const Value *strip = value_at(e, (Ref){start}, 0);
     Index row = index_add(e, strip->index, index_constant(loop->attr.i + loop->attr.i / 2));
     prefetch_elements(e, at, row, index_scale(e, turn, count), count);
