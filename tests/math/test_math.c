@@ -310,6 +310,19 @@ test_exp_flush_gives_normal_numbers_or_0(void)
     CU_ASSERT(isinf(math_f32(MATH_exp_flush, INFINITY, 0)));
 }
 
+static void
+test_logistic_functions_end_in_0_and_1(void)
+{
+    CU_ASSERT_EQUAL(math_f32(MATH_sigmoid, -88, 0), 0);
+    CU_ASSERT_EQUAL(math_f32(MATH_sigmoid, 88, 0), 1);
+    CU_ASSERT_EQUAL(math_f64(MATH_sigmoid, -INFINITY, 0), 0);
+    CU_ASSERT_DOUBLE_EQUAL(math_f64(MATH_sigmoid, INFINITY, 0), 1, 4 * DBL_EPSILON);
+    CU_ASSERT_EQUAL(math_f32(MATH_softplus, -88, 0), 0);
+    CU_ASSERT_EQUAL(math_f32(MATH_softplus, 88, 0), 88);
+    CU_ASSERT_EQUAL(math_f64(MATH_softplus, -709, 0), 0);
+    CU_ASSERT_EQUAL(math_f64(MATH_softplus, 709, 0), 709);
+}
+
 int
 main(void)
 {
@@ -322,6 +335,7 @@ main(void)
     CU_ADD_TEST(suite, test_gamma_functions_are_close_on_the_negative_axis);
     CU_ADD_TEST(suite, test_turns_beyond_the_limit_are_nan);
     CU_ADD_TEST(suite, test_exp_flush_gives_normal_numbers_or_0);
+    CU_ADD_TEST(suite, test_logistic_functions_end_in_0_and_1);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     int failures = (int)CU_get_number_of_failures();
