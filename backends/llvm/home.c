@@ -74,14 +74,6 @@ leads_of(const Move *m)
 }
 
 static bool
-is_constant(const Function *f, Ref r, int64_t value)
-{
-    Scalar s;
-
-    return ir_is_splat(f, r, &s) && s.i32 == value;
-}
-
-static bool
 ends_with_indices(const Move *m, const Node *n, uint32_t first)
 {
     if (n->n_args < first + m->rank)
@@ -111,22 +103,21 @@ static bool
 match_move(const Function *f, uint32_t id, Move *m)
 {
     const Node *n = &f->node[id];
-    const Region *body = n->op == OP_for ? &f->region[n->own[0]] : NULL;
+    unsigned axis = m->rank;
 
-    if (!body || n->n_args != 3 || m->rank == MAX_RANK || !is_constant(f, n->arg[0], 0))
+    if (n->op != OP_for || n->n_args != 3 || axis == MAX_RANK || !ir_is_number(f, n->arg[0], 0))
         return false;
-    if (m->rank == 0)
+    if (axis == 0)
         m->to = n->arg[2];
-    m->index[m->rank++] = body->param[0];
+    const Region *body = &f->region[n->own[0]];
     const Node *last = ir_node(f, body->yield[0]);
     bool inner = last->op == OP_get;
-    Ref changed = inner ? ir_node(f, last->arg[0])->arg[2] : last->arg[0];
-    if (!last->n_args || (inner && ir_node(f, last->arg[0])->op != OP_for))
+    m->index[m->rank++] = body->param[0];
+    if (!(inner ? match_move(f, last->arg[0].id, m) : match_element(f, last, m)))
         return false;
-    unsigned axis = m->rank - 1;
+    Ref changed = inner ? ir_node(f, last->arg[0])->arg[2] : last->arg[0];
     return ref_eq(changed, body->param[1]) &&
-           (inner ? match_move(f, last->arg[0].id, m) : match_element(f, last, m)) &&
-           is_constant(f, n->arg[1], ir_type(f, m->from).dim[axis]);
+           ir_is_number(f, n->arg[1], ir_type(f, m->from).dim[axis]);
 }
 
 /* ---- what looks at an array that a `for` carries */
@@ -225,17 +216,28 @@ row_start(Emit *e, const Move *m, Type whole)
     return at;
 }
 
-/* The result becomes a row of what is carried, which nothing else looks at. */
+/* Is `yield` what is carried as `param` with an array as a row of it, which nothing else of the
+ * body looks at? */
+static bool
+match_row(const Emit *e, RegionId region, Ref param, Ref yield, Move *ret)
+{
+    const Node *get = ir_node(e->f, yield);
+
+    *ret = (Move){.rank = 0};
+    return get->op == OP_get && match_move(e->f, get->arg[0].id, ret) &&
+           ref_eq(ret->to, param) && readers_of(e, region, param, 0).count == 1;
+}
+
+/* The result becomes a row of what is carried. */
 static bool
 row_home(Emit *e, RegionId region, Ref param, Ref yield, const Value *now, Home *ret)
 {
-    const Node *get = ir_node(e->f, yield);
-    Move m = {.rank = 0};
+    Move m;
 
-    if (get->op != OP_get || !match_move(e->f, get->arg[0].id, &m) || !ref_eq(m.to, param) ||
-        e->f->node[get->arg[0].id].region != region ||
-        readers_of(e, region, param, 0).count != 1 ||
-        !home_of_result(e->f, m.from, region, ret))
+    if (!match_row(e, region, param, yield, &m))
+        return false;
+    uint32_t move = ir_node(e->f, yield)->arg[0].id;
+    if (e->f->node[move].region != region || !home_of_result(e->f, m.from, region, ret))
         return false;
     for (uint32_t i = 0; i < leads_of(&m); i++)
         if (!is_early(e, region, m.update->arg[2 + i]) ||
@@ -246,7 +248,7 @@ row_home(Emit *e, RegionId region, Ref param, Ref yield, const Value *now, Home 
         (e->variance[m.from.id] == VARY_chain) != now->chain)
         return false;
     ret->at = array_part(e, now, (DType)whole.dtype, row_start(e, &m, whole));
-    ret->move = get->arg[0].id;
+    ret->move = move;
     return true;
 }
 
@@ -278,13 +280,10 @@ bool
 is_overwritten(const Emit *e, const Node *n, uint32_t k)
 {
     const Region *body = &e->f->region[n->own[0]];
-    Ref param = body->param[1 + k];
-    const Node *get = ir_node(e->f, body->yield[k]);
-    Move m = {.rank = 0};
+    Move m;
 
-    if (get->op != OP_get || !match_move(e->f, get->arg[0].id, &m) || !ref_eq(m.to, param) ||
-        readers_of(e, n->own[0], param, 0).count != 1 || leads_of(&m) != 1)
-        return false;
-    return ref_eq(m.update->arg[2], body->param[0]) && is_constant(e->f, n->arg[0], 0) &&
-           is_constant(e->f, n->arg[1], n->result[k].dim[0]);
+    return match_row(e, n->own[0], body->param[1 + k], body->yield[k], &m) &&
+           leads_of(&m) == 1 && ref_eq(m.update->arg[2], body->param[0]) &&
+           ir_is_number(e->f, n->arg[0], 0) &&
+           ir_is_number(e->f, n->arg[1], n->result[k].dim[0]);
 }
