@@ -454,12 +454,10 @@ run_iterations(Interp *s, Plan *p, uint32_t id, const Gathering *g)
     const Node *n = &p->f->node[id];
     const Region *r = &p->f->region[n->own[0]];
     Value *result = results_of(p, id);
-    uint64_t turns = 1;
+    uint64_t turns = ir_loop_turns(n);
 
-    for (uint32_t k = 0; k < r->n_params; k++) {
-        turns *= (uint64_t)n->attr.ints[1 + k];
+    for (uint32_t k = 0; k < r->n_params; k++)
         p->value[r->param[k].id].scalar = (Scalar){.bits = 0};
-    }
     for (uint64_t t = 0; t < turns; t++) {
         if (!run_region(s, p, n->own[0]))
             return false;

@@ -394,6 +394,17 @@ ir_is(const Function *f, Ref r, Op op)
     return f->node[r.id].op == op;
 }
 
+/* How many turns a `loop` makes. */
+static inline uint64_t
+ir_loop_turns(const Node *loop)
+{
+    uint64_t turns = 1;
+
+    for (int64_t i = 0; i < loop->attr.ints[0]; i++)
+        turns *= (uint64_t)loop->attr.ints[1 + i];
+    return turns;
+}
+
 /* Is r a scalar constant, or a broadcast of one?  Then *ret_value (may be NULL) is it. */
 bool ir_is_splat(const Function *f, Ref r, Scalar *ret_value);
 bool ir_is_number(const Function *f, Ref r,

@@ -156,12 +156,8 @@ runs_once(const Rebuild *r, const Node *n)
     Scalar from, to;
     const Function *f = r->b.function;
 
-    if (n->op == OP_loop) {
-        for (int64_t i = 0; i < n->attr.ints[0]; i++)
-            if (n->attr.ints[1 + i] == 0)
-                return false;
-        return true;
-    }
+    if (n->op == OP_loop)
+        return ir_loop_turns(n) > 0;
     return n->op == OP_for && ir_is_splat(f, rebuild_arg(r, n, 0), &from) &&
            ir_is_splat(f, rebuild_arg(r, n, 1), &to) && from.i32 < to.i32;
 }

@@ -132,11 +132,8 @@ of_result(Look *l, const Node *get)
 {
     const Node *loop = loop_of(l->f, get);
 
-    if (!loop || kind_of(loop, get) == FOLD_prod)
+    if (!loop || kind_of(loop, get) == FOLD_prod || ir_loop_turns(loop) == 0)
         return EITHER;
-    for (int64_t i = 0; i < loop->attr.ints[0]; i++)
-        if (loop->attr.ints[1 + i] == 0)
-            return EITHER;
     return look_at(l, l->f->region[loop->own[0]].yield[get->attr.i]);
 }
 

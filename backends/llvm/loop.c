@@ -643,13 +643,14 @@ empty_results(Emit *e, Loop *l)
 static void
 emit_one_loop(Emit *e, const Node *n, Value *ret)
 {
-    Loop l = {.n = n, .body = n->own[0], .rank = (unsigned)n->attr.ints[0], .total = 1};
+    Loop l = {.n = n,
+              .body = n->own[0],
+              .rank = (unsigned)n->attr.ints[0],
+              .total = ir_loop_turns(n)};
 
     assert(e->frame->n == 1);
     l.extent = n->attr.ints + 1;
     l.kind = l.extent + l.rank;
-    for (unsigned i = 0; i < l.rank; i++)
-        l.total *= (uint64_t)l.extent[i];
     l.ret = ret;
     open_results(e, &l);
     if (l.total == 0) {

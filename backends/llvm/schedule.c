@@ -30,20 +30,10 @@ typedef struct Content {
     uint32_t for_cost;      /* of the largest inner `for` */
 } Content;
 
-static uint64_t
-all_turns(const Node *loop)
-{
-    uint64_t total = 1;
-
-    for (int64_t i = 0; i < loop->attr.ints[0]; i++)
-        total *= (uint64_t)loop->attr.ints[1 + i];
-    return total;
-}
-
 static uint32_t
 turns_of(const Node *loop)
 {
-    uint64_t total = all_turns(loop);
+    uint64_t total = ir_loop_turns(loop);
 
     return total > 8 ? 8 : (uint32_t)total;
 }
@@ -311,9 +301,9 @@ has_products(const Emit *e)
     for (uint32_t id = 1; id < e->f->n; id++) {
         const Node *n = &e->f->node[id];
         if (n->op == OP_loop && tiled_axis(e, n))
-            tiled += all_turns(n);
+            tiled += ir_loop_turns(n);
         else if (n->op == OP_loop && has_product(e, n))
-            others += all_turns(n);
+            others += ir_loop_turns(n);
     }
     return others > tiled;
 }
@@ -416,7 +406,7 @@ plan_loop(const Emit *e, const Node *n)
     const int64_t *extent = n->attr.ints + 1;
     LoopPlan p = {.axis = rank - 1, .rows = 1};
     Content c = {.cost = 0};
-    uint64_t total = all_turns(n);
+    uint64_t total = ir_loop_turns(n);
 
     look(e, n->own[0], &c);
     p.jam = c.inner_for && !c.deep_loop && !c.inner_while;

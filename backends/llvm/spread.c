@@ -133,16 +133,6 @@ choose_axis(const Function *f, const Node *n)
     return few && !is_one_axis(f, n) ? rank - 2 : rank - 1;
 }
 
-static int64_t
-turns(const Node *n)
-{
-    int64_t total = 1;
-
-    for (int64_t i = 0; i < n->attr.ints[0]; i++)
-        total *= n->attr.ints[1 + i];
-    return total;
-}
-
 uint8_t *
 find_spread(const Function *f, Arena *arena)
 {
@@ -151,8 +141,8 @@ find_spread(const Function *f, Arena *arena)
 
     for (uint32_t id = 1; id < f->n; id++) {
         const Node *n = &f->node[id];
-        if (n->op == OP_loop && n->attr.ints[0] && turns(n) > 1 && yields_scalars(f, n) &&
-            !stands_in_loop(f, owner, id))
+        if (n->op == OP_loop && n->attr.ints[0] && ir_loop_turns(n) > 1 &&
+            yields_scalars(f, n) && !stands_in_loop(f, owner, id))
             spread[id] = (uint8_t)(1 + choose_axis(f, n));
     }
     return spread;
@@ -524,7 +514,7 @@ spread_open(Emit *e, uint32_t id)
     s.lane_axis = e->spread[id] - 1u;
     s.row_axis = s.rank == 1 ? s.rank : s.lane_axis == s.rank - 1 ? s.rank - 2 : s.rank - 1;
     s.kind = n->attr.ints + 1 + s.rank;
-    s.total = turns(n);
+    s.total = (int64_t)ir_loop_turns(n);
     join_axes(e, &s);
     for (int64_t axis = (int64_t)s.rank - 1, stride = 1; axis >= 0; axis--) {
         s.stride[axis] = stride;

@@ -203,16 +203,6 @@ choose_hyper(const Counting *c, Ref param)
     return true;
 }
 
-static double
-loop_turns(const Node *n)
-{
-    double turns = 1;
-
-    for (int64_t k = 0; k < n->attr.ints[0]; k++)
-        turns *= (double)n->attr.ints[1 + k];
-    return turns;
-}
-
 /* Folds add each turn's value to a partial result. */
 static void
 count_folds(Counting *c, uint32_t id, double turns)
@@ -298,7 +288,7 @@ count_node(Counting *c, uint32_t id, double times)
     } else if (n->op == OP_word) {
         count_word(c, n, times);
     } else if (n->op == OP_loop) {
-        times *= loop_turns(n);
+        times *= (double)ir_loop_turns(n);
         count_folds(c, id, times);
         count_region(c, n->own[0], times);
     } else if (n->op == OP_for) {

@@ -396,16 +396,6 @@ size_given(const Ad *a, const Iterations *it)
     return n;
 }
 
-static uint64_t
-turns_of(const Iterations *it)
-{
-    uint64_t n = 1;
-
-    for (unsigned k = 0; k < it->rank; k++)
-        n *= (uint64_t)it->n->attr.ints[1 + k];
-    return n;
-}
-
 /* The reverse of a loop is linear in the cotangents of its results: a number that all of them
  * are multiplied by is left to what the loop gives, if that is less than it has turns. */
 static void
@@ -413,7 +403,7 @@ take_scale(Ad *a, Iterations *it)
 {
     Ref *rest = arena_array(a->ctx->arena, Ref, it->n->n_results + 1), common = NO_REF;
 
-    if (it->n_folded < it->n_outer || size_given(a, it) >= turns_of(it))
+    if (it->n_folded < it->n_outer || size_given(a, it) >= ir_loop_turns(it->n))
         return;
     for (uint32_t i = 0; i < it->n->n_results; i++) {
         Ref scale;

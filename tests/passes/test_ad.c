@@ -225,34 +225,35 @@ test_laplacians_are_differentiated(void)
 
 /* ---- random programs */
 
+static Function *
+random_subject(Subject *s)
+{
+    s->m = module_new(s->arena);
+    Builder b = builder_at(s->m, function_new(s->m, "f"));
+    random_function(&b, s->seed);
+    s->low = -1;
+    s->high = 1;
+    return b.function;
+}
+
 static void
 run_random(void *user)
 {
     Trial *t = user;
-    Builder b;
+    Function *f = random_subject(&t->s);
 
-    t->s.m = module_new(t->s.arena);
-    b = builder_at(t->s.m, function_new(t->s.m, "f"));
-    random_function(&b, t->s.seed);
-    t->s.low = -1;
-    t->s.high = 1;
     t->s.step = 2e-6;
     t->s.tolerance = 2e-5;
-    t->failures = t->check(&t->s, nest(&t->s, b.function, t->modes));
+    t->failures = t->check(&t->s, nest(&t->s, f, t->modes));
 }
 
 static void
 run_random_beside(void *user)
 {
     Trial *t = user;
-    Builder b;
+    Function *f = random_subject(&t->s);
 
-    t->s.m = module_new(t->s.arena);
-    b = builder_at(t->s.m, function_new(t->s.m, "f"));
-    random_function(&b, t->s.seed);
-    t->s.low = -1;
-    t->s.high = 1;
-    t->failures = t->check(&t->s, harness_beside(&t->s, b.function));
+    t->failures = t->check(&t->s, harness_beside(&t->s, f));
 }
 
 static void
