@@ -35,12 +35,9 @@ static void
 run(void *user)
 {
     Tool *t = user;
-    SourceMap sources = {.arena = &t->arena};
-    size_t size;
-    char *text = read_all(&t->arena, stdin, &size);
-    uint32_t file = source_add(&sources, "-", text, size);
-    DiagList diags = {.arena = &t->arena, .sources = &sources};
-    Module *m = ir_read(&t->arena, &sources, file, &diags);
+    SourceMap sources;
+    DiagList diags;
+    Module *m = read_module(&t->arena, &sources, &diags);
 
     if (m)
         m = run_passes(t, m, &diags);
