@@ -398,14 +398,14 @@ run_point(Frame *f, uint64_t point, RtError *error)
     return true;
 }
 
-/* A phase over the whole is that of one point. */
+/* A phase over the whole is that of one point, and all of it is made with its first piece. */
 static bool
 launch_phase(const void *user, uint32_t phase, RtPart part, const EbmLaunch *l, RtError *error)
 {
     const Interpreter *in = user;
     Frame f = {.in = in, .f = in->phases.f[phase], .launch = l};
     bool whole = in->phases.kind[phase] == EBM_PHASE_whole;
-    uint64_t first = whole ? 0 : l->first_block * EBM_BLOCK;
+    uint64_t first = whole ? l->first_block > 0 : l->first_block * EBM_BLOCK;
     uint64_t last = whole ? 1 : l->last_block * EBM_BLOCK;
 
     if (part == RT_PART_prepare)

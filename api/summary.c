@@ -68,7 +68,7 @@ run_threads(Summing *s, unsigned threads, RtError *error)
             rt_stats_create((size_t)s->cells.rows, (size_t)s->cells.turns, &s->stats[i], error);
     done = done && rt_pool_create(threads, &pool, error);
     if (done)
-        rt_pool_run(pool, summarize_share, s);
+        rt_pool_run(pool, rt_pool_threads(pool), summarize_share, s);
     rt_pool_free(pool);
     for (unsigned i = 0; i < threads; i++)
         rt_stats_free(s->stats[i]);

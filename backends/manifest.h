@@ -17,6 +17,7 @@ typedef struct PhaseList {
     const Function **f;
     uint8_t *group; /* EbmPhaseGroup */
     uint8_t *kind;  /* EbmPhaseKind */
+    uint32_t *pieces;
     uint32_t n;
 } PhaseList;
 PhaseList phases_find(const Module *m, Arena *arena);

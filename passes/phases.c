@@ -4,17 +4,31 @@
  *
  * needs   crossings as `batch` in the body of @train (gather)
  * gives   functions @train.0, @train.1, ... in place of @train, in the order in which they run,
- *         by turns for each data point and once for the whole batch, and no `batch`
+ *         by turns for each data point and for the whole batch, and no `batch`
  * keeps   every bit
  *
- * Phase 0 is over the points, 1 over the whole, 2 over the points, ...  A value belongs to the
- * first phase that can make it.  What depends on inputs alone and is the same for all points
- * belongs to none: whoever needs it makes it.  Phases are built from the last to the first, so
- * that each knows what later ones ask of it.
+ * What is made for the whole batch is cut once more, so that threads can share the work: first
+ * large arrays whose rows do not wait for one another (products over the batch, what an
+ * optimizer does element by element), then what needs whole arrays, sums above all.
+ *
+ * A value belongs to the first phase that can make it.  What depends on inputs alone and is the
+ * same for all points belongs to none: whoever needs it makes it.  Phases are built from the
+ * last to the first, so that each knows what later ones ask of it.
  */
 #include "passes/rebuild.h"
 
 #include <string.h>
+
+#include "ir/shapes.h"
+
+/* Phases take turns in this order; what nobody makes anything in is left out. */
+enum { TURN_points, TURN_shared, TURN_whole, TURNS };
+
+enum {
+    HEAVY = 1 << 18, /* multiply-adds of a product that make it worth while to wake threads */
+    LARGE = 1 << 10, /* elements of arrays that are then shared */
+    ROWS = 2 * 16    /* that such an array has, so that there are two pieces to share */
+};
 
 typedef struct Request {
     Ref value;
@@ -32,6 +46,7 @@ typedef struct Cut {
     const Function *f;
     PassContext *ctx;
     uint8_t *vary;
+    bool *shared; /* by id: rows of it can be made by different threads, and it is worth it */
     uint32_t *phase; /* by id: that makes it; 0 for what belongs to none */
     uint32_t last;
     Wanted *wanted; /* one a phase */
@@ -53,12 +68,112 @@ is_chain(const Cut *c, uint32_t id)
     return c->vary[id] == VARY_chain;
 }
 
+/* ---- what threads share */
+
+/* Multiply-adds of a product; 0 for other nodes. */
+static uint64_t
+product_work(const Function *f, const Node *n)
+{
+    ContractSpec s;
+    uint64_t work = type_size(n->type);
+
+    if (n->op != OP_contract || !contract_parse(n->attr.text, &s))
+        return 0;
+    for (const char *c = s.sum; *c; c++) {
+        const char *in_x = strchr(s.x, *c);
+        Type type = ir_type(f, n->arg[!in_x]);
+        work *= type.dim[in_x ? in_x - s.x : strchr(s.y, *c) - s.y];
+    }
+    return work;
+}
+
+/* A product or a sum reads all rows of its operands; a product adds to its own row of a third.
+ */
+static bool
+is_total(const Node *n)
+{
+    return n->op == OP_contract || n->op == OP_sum;
+}
+
+static bool
+can_share(const Cut *c, uint32_t id)
+{
+    const Node *n = &c->f->node[id];
+
+    return n->region == 0 && !is_chain(c, id) && n->type.rank && n->type.dim[0] >= ROWS &&
+           type_size(n->type) >= LARGE && (is_total(n) || op_is_pointwise(n->op));
+}
+
+static bool
+has_heavy(const Cut *c)
+{
+    for (uint32_t id = 1; id < c->f->n; id++)
+        if (can_share(c, id) && product_work(c->f, &c->f->node[id]) >= HEAVY)
+            return true;
+    return false;
+}
+
+/* From the last node to the first: what only a sum reads is better made where it is added up.
+ */
+static void
+find_shared(Cut *c)
+{
+    const Region *body = &c->f->region[0];
+    bool *feeds = arena_array(c->ctx->arena, bool, c->f->n); /* results, and what is shared */
+
+    c->shared = arena_array(c->ctx->arena, bool, c->f->n);
+    if (!has_heavy(c))
+        return;
+    for (uint32_t i = 0; i < body->n_yields; i++)
+        feeds[body->yield[i].id] = true;
+    for (uint32_t id = c->f->n; id-- > 1;) {
+        const Node *n = &c->f->node[id];
+        c->shared[id] = can_share(c, id) && (feeds[id] || is_total(n));
+        for (uint32_t i = 0; c->shared[id] && i < n->n_args; i++)
+            feeds[n->arg[i].id] = true;
+    }
+}
+
 /* ---- which phase makes what */
 
 static uint32_t
 later(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
+}
+
+/* The first phase from `at` on whose turn it is. */
+static uint32_t
+next_turn(uint32_t at, uint32_t turn)
+{
+    return at + (turn + TURNS - at % TURNS) % TURNS;
+}
+
+/* What is only another look at something, or would be handed on larger than what it is made of,
+ * is made again. */
+static bool
+is_made_again(const Node *n)
+{
+    return n->op == OP_broadcast || n->op == OP_reshape || n->op == OP_slice ||
+           n->op == OP_transpose || n->op == OP_chain_index || n->op == OP_const;
+}
+
+/* Does phase `at` make x, row by row? */
+static bool
+is_row_of(const Cut *c, Ref x, uint32_t at)
+{
+    return c->shared[x.id] && c->phase[x.id] == at && at % TURNS == TURN_shared;
+}
+
+static uint32_t
+shared_turn(const Cut *c, const Node *n, uint32_t at)
+{
+    bool across = false;
+
+    at = next_turn(at, TURN_shared);
+    for (uint32_t i = 0; is_total(n) && i < n->n_args && i < 2; i++)
+        across |= is_row_of(c, n->arg[i], at);
+    return across ? at + TURNS : at;
 }
 
 static void
@@ -75,9 +190,13 @@ place_node(Cut *c, uint32_t id)
             at = later(at, c->phase[own->node[i]]);
     }
     if (n->op == OP_batch)
-        at++; /* its operand is a point's, and made in an even phase */
-    else if (is_chain(c, id) && at % 2)
-        at++;
+        at++; /* its operand is a point's */
+    else if (is_chain(c, id))
+        at = next_turn(at, TURN_points);
+    else if (at && c->shared[id])
+        at = shared_turn(c, n, at);
+    else if (at && !(is_made_again(n) && !is_row_of(c, n->arg[0], at)))
+        at = next_turn(at, TURN_whole);
     c->phase[id] = at;
 }
 
@@ -94,7 +213,15 @@ request(Cut *c, uint32_t phase, Ref value, OutputKind kind, const char *name)
     w->item[w->n++] = (Request){value, kind, name};
 }
 
-/* A result that follows from inputs alone is made where the whole batch is known. */
+/* The last phase that can make what follows from inputs alone, once. */
+static uint32_t
+last_whole(const Cut *c)
+{
+    uint32_t turn = next_turn(c->last, TURN_whole);
+
+    return c->last == 0 ? 0 : turn > c->last && turn > TURNS ? turn - TURNS : turn;
+}
+
 static void
 request_results(Cut *c)
 {
@@ -104,7 +231,7 @@ request_results(Cut *c)
         Ref y = body->yield[i];
         uint32_t phase = c->phase[y.id];
         if (phase == 0 && !is_chain(c, y.id))
-            phase = c->last % 2 || c->last == 0 ? c->last : c->last - 1;
+            phase = last_whole(c);
         request(c, phase, y, (OutputKind)c->f->output[i].kind, c->f->output[i].name);
     }
 }
@@ -114,12 +241,13 @@ cut_open(const Module *in, const Function *f, PassContext *ctx)
 {
     Cut c = {.in = in, .f = f, .ctx = ctx, .vary = ir_variance(f, ctx->arena)};
 
+    find_shared(&c);
     c.phase = arena_array(ctx->arena, uint32_t, f->n);
     for (uint32_t id = 1; id < f->n; id++) {
         place_node(&c, id);
         c.last = later(c.last, c.phase[id]);
     }
-    c.wanted = arena_array(ctx->arena, Wanted, c.last + 1);
+    c.wanted = arena_array(ctx->arena, Wanted, c.last + TURNS);
     request_results(&c);
     return c;
 }
@@ -134,14 +262,6 @@ need(Phase *p, Ref r)
     p->needed[r.id] = true;
     p->todo = arena_grow(p->cut->ctx->arena, p->todo, p->n, &p->cap, p->n + 1, sizeof *p->todo);
     p->todo[p->n++] = r.id;
-}
-
-/* What would be handed on larger than what it is made of is made again. */
-static bool
-is_made_again(const Node *n)
-{
-    return n->op == OP_broadcast || n->op == OP_reshape || n->op == OP_chain_index ||
-           n->op == OP_const;
 }
 
 static bool
@@ -279,7 +399,7 @@ cut_function(const Module *in, const Function *f, PassContext *ctx, Module *out)
     Cut c = cut_open(in, f, ctx);
     size_t first = out->n, n;
 
-    for (uint32_t i = c.last + 1; i-- > 0;)
+    for (uint32_t i = c.last + TURNS; i-- > 0;)
         if (c.wanted[i].n)
             build_phase(&c, i, out);
     n = out->n - first;

@@ -137,10 +137,7 @@ share(RtTraining *t, const Space *space, EbmPhaseGroup group, RtTask *task, void
             bytes += t->held[i].role == EBM_ROLE_slot
                          ? space->blocks * train_record_bytes(t->held[i].slot)
                          : t->held[i].bytes;
-    if (bytes < SMALL)
-        task(user, 0, 1);
-    else
-        rt_pool_run(t->pool, task, user);
+    rt_pool_run(t->pool, bytes < SMALL ? 1 : rt_pool_threads(t->pool), task, user);
 }
 
 /* ---- naming it */

@@ -68,6 +68,12 @@ evaluate_group(const Evaluation *v, Desk *desk, uint64_t first, uint64_t last)
     return true;
 }
 
+static uint64_t
+points_blocks(const Evaluation *v)
+{
+    return (v->points.rows + EBM_BLOCK - 1) / EBM_BLOCK;
+}
+
 static void
 evaluate_blocks(void *user, unsigned worker, unsigned workers)
 {
@@ -75,7 +81,7 @@ evaluate_blocks(void *user, unsigned worker, unsigned workers)
     uint64_t first, last, group = evaluated_blocks(v->run);
     bool going = true;
 
-    run_share((v->points.rows + EBM_BLOCK - 1) / EBM_BLOCK, worker, workers, &first, &last);
+    run_share(points_blocks(v), worker, workers, &first, &last);
     for (uint64_t b = first; b < last && going; b += group)
         going = evaluate_group(v, &v->run->desk[worker], b, min_size(b + group, last));
 }
@@ -136,7 +142,8 @@ rt_run_evaluate(RtRun *run, const RtView *points, const RtView *condition, const
                 rt_cells_create(energy, 1, &v.energy, error) &&
                 (!grad || rt_cells_create(grad, 1, &v.grad, error)) &&
                 open_conditions(&v, condition, points->shape[0], error);
-    done = done && run_together(run->pool, run->desk, evaluate_blocks, &v, error);
+    done = done &&
+           run_together(run->pool, points_blocks(&v), run->desk, evaluate_blocks, &v, error);
     rt_cells_clear(&v.points);
     rt_cells_clear(&v.energy);
     rt_cells_clear(&v.grad);

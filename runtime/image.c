@@ -137,7 +137,7 @@ phases_fit(const EbmManifest *m)
     for (uint32_t i = 0; i < m->n_phases; i++) {
         const EbmPhase *p = &m->phase[i];
         if (p->group < group || p->group >= EBM_GROUP_COUNT || p->kind > EBM_PHASE_whole ||
-            p->run >= m->image_bytes ||
+            p->pieces == 0 || p->run >= m->image_bytes ||
             (p->prepare != UINT64_MAX && p->prepare >= m->image_bytes))
             return false;
         group = p->group;

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-enum { EBM_BLOCK = 16, EBM_ABI = 3, EBM_PHILOX_ROUNDS = 10 };
+enum { EBM_BLOCK = 16, EBM_ABI = 4, EBM_PHILOX_ROUNDS = 10 };
 
 typedef enum EbmDType {
     EBM_DT_bool = 1,
@@ -80,9 +80,10 @@ typedef struct EbmSlot {
 } EbmSlot;
 
 /* A training step is a list of phases, run one after another.  One over points runs on blocks
- * of 16 data points, as `sample` does on chains; one over the whole batch runs once and takes
- * no blocks.  `prepare` of a phase is run before it, as often as it is run.  Random numbers of
- * data point i at training step first_step are those of chain i at that step. */
+ * of 16 data points, as `sample` does on chains; one over the whole batch has `pieces` as
+ * blocks, which share what it makes.  `prepare` of a phase is run before it, as often as it is
+ * run.  Random numbers of data point i at training step first_step are those of chain i at that
+ * step. */
 typedef enum EbmPhaseKind { EBM_PHASE_points, EBM_PHASE_whole } EbmPhaseKind;
 
 /* When a phase is run: groups follow one another, the first two once, at step 0. */
@@ -94,8 +95,10 @@ typedef enum EbmPhaseGroup {
 } EbmPhaseGroup;
 
 typedef struct EbmPhase {
-    uint32_t group;        /* EbmPhaseGroup */
-    uint32_t kind;         /* EbmPhaseKind */
+    uint32_t group;  /* EbmPhaseGroup */
+    uint32_t kind;   /* EbmPhaseKind */
+    uint32_t pieces; /* over the whole batch: threads that can work on it; else 1 */
+    uint32_t pad;
     uint64_t prepare, run; /* offsets into the image; prepare: UINT64_MAX if there is none */
 } EbmPhase;
 

@@ -365,13 +365,13 @@ run_share(uint64_t n, unsigned w, unsigned workers, uint64_t *ret_first, uint64_
 }
 
 bool
-run_together(RtPool *pool, Desk *desk, RtTask *task, void *user, RtError *error)
+run_together(RtPool *pool, uint64_t parts, Desk *desk, RtTask *task, void *user, RtError *error)
 {
-    unsigned threads = rt_pool_threads(pool);
+    unsigned threads = (unsigned)min_size(max_size(parts, 1), rt_pool_threads(pool));
 
     for (unsigned i = 0; i < threads; i++)
         desk[i].error.code = RT_OK;
-    rt_pool_run(pool, task, user);
+    rt_pool_run(pool, threads, task, user);
     for (unsigned i = 0; i < threads; i++)
         if (desk[i].error.code != RT_OK) {
             *error = desk[i].error;
@@ -493,7 +493,7 @@ rt_run_start(RtRun *run, const RtView *points, RtError *error)
         return rt_fail(error, RT_ARGUMENT, "the points that chains start from are not set");
     if (run->manifest->x_given && !put_state(run, &run->manifest->state[0], points, error))
         return false;
-    run->started = run_together(run->pool, run->desk, start_blocks, run, error);
+    run->started = run_together(run->pool, run->blocks, run->desk, start_blocks, run, error);
     if (run->started)
         run_set_mark(run);
     return run->started;

@@ -13,7 +13,8 @@ typedef struct Turn {
     unsigned char **exchange;
     uint64_t step;
     uint32_t phase;
-    bool gathers; /* no phase over points has run yet */
+    uint64_t blocks; /* of the phase: of data points, or pieces of what it makes */
+    bool gathered;   /* no data points are to be gathered any more */
 } Turn;
 
 static const RtPurpose purpose_of[EBM_GROUP_COUNT] = {
@@ -46,6 +47,12 @@ phase_launch(const Turn *turn, unsigned worker)
 }
 
 static bool
+is_over_points(const Turn *turn)
+{
+    return turn->t->manifest->phase[turn->phase].kind == EBM_PHASE_points;
+}
+
+static bool
 launch_part(const Turn *turn, RtPart part, const EbmLaunch *launch, RtError *error)
 {
     const RtEngine *engine = &turn->t->engine;
@@ -55,15 +62,15 @@ launch_part(const Turn *turn, RtPart part, const EbmLaunch *launch, RtError *err
 
 /* Data points are read by phases over points alone, so the first of these gathers them. */
 static void
-run_points(void *user, unsigned worker, unsigned workers)
+run_blocks(void *user, unsigned worker, unsigned workers)
 {
     const Turn *turn = user;
     EbmLaunch launch = phase_launch(turn, worker);
 
-    run_share(turn->space->blocks, worker, workers, &launch.first_block, &launch.last_block);
+    run_share(turn->blocks, worker, workers, &launch.first_block, &launch.last_block);
     if (launch.first_block >= launch.last_block)
         return;
-    if (turn->gathers)
+    if (!turn->gathered && is_over_points(turn))
         train_gather(turn->t, turn->space, turn->step, launch.first_block, launch.last_block);
     launch_part(turn, RT_PART_run, &launch, &turn->t->desk[worker].error);
 }
@@ -73,14 +80,14 @@ run_phase(Turn *turn, RtError *error)
 {
     RtTraining *t = turn->t;
     EbmLaunch launch = phase_launch(turn, 0);
+    bool points = is_over_points(turn);
 
-    if (!launch_part(turn, RT_PART_prepare, &launch, error))
+    turn->blocks = points ? turn->space->blocks : t->manifest->phase[turn->phase].pieces;
+    if (!launch_part(turn, RT_PART_prepare, &launch, error) ||
+        !run_together(t->pool, turn->blocks, t->desk, run_blocks, turn, error))
         return false;
-    if (t->manifest->phase[turn->phase].kind == EBM_PHASE_whole)
-        return launch_part(turn, RT_PART_run, &launch, error);
-    bool done = run_together(t->pool, t->desk, run_points, turn, error);
-    turn->gathers = false;
-    return done;
+    turn->gathered |= points;
+    return true;
 }
 
 /* Parameters and memory are read where they are now, and written where they will be. */
@@ -106,7 +113,7 @@ bind(Turn *turn)
 bool
 train_run_group(RtTraining *t, EbmPhaseGroup group, Space *space, uint64_t step, RtError *error)
 {
-    Turn turn = {t, group, space, NULL, step, 0, group == EBM_GROUP_step};
+    Turn turn = {t, group, space, NULL, step, 0, 0, group != EBM_GROUP_step};
     bool done = true;
 
     turn.exchange = calloc((size_t)t->manifest->n_exchange + 1, sizeof *turn.exchange);

@@ -6,8 +6,12 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "runtime/cpu.h"
 
 typedef struct Worker {
     RtPool *pool;
@@ -15,41 +19,105 @@ typedef struct Worker {
     pthread_t thread;
 } Worker;
 
+/* A task is handed out by the next value of `turn`: a count, and in its lowest bits how many
+ * workers take part.  `done` becomes the same when all of them are done, so that the rest
+ * stands while they read it. */
 struct RtPool {
     unsigned threads; /* with the caller */
     unsigned started; /* workers whose thread runs */
+    bool spins;       /* a thread that waits looks for a while before it sleeps */
     pthread_mutex_t lock;
-    pthread_cond_t work, done;
-    unsigned long turn; /* tasks handed out; guarded by lock, as what follows */
-    unsigned busy;
-    bool ending;
-    RtTask *task;
+    pthread_cond_t changed;
+    atomic_ulong turn, done;
+    atomic_uint busy;
+    RtTask *task; /* NULL: the pool ends */
     void *user;
     Worker worker[];
 };
+
+enum {
+    TURN = 2 * RT_MAX_THREADS, /* what a count is multiplied by */
+    SPIN = 100000,             /* nanoseconds; to wake a thread takes half as long */
+    LOOKS = 32                 /* before the clock is asked */
+};
+
+static long
+nanoseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static bool
+look_for_change(atomic_ulong *word, unsigned long old)
+{
+    for (unsigned i = 0; i < LOOKS; i++) {
+        if (atomic_load(word) != old)
+            return true;
+#if defined __x86_64__
+        __builtin_ia32_pause();
+#endif
+    }
+    return false;
+}
+
+/* Returns what `word` becomes. */
+static unsigned long
+await_change(RtPool *pool, atomic_ulong *word, unsigned long old)
+{
+    bool changed = look_for_change(word, old);
+
+    for (long end = nanoseconds() + SPIN; pool->spins && !changed && nanoseconds() < end;)
+        changed = look_for_change(word, old);
+    if (!changed) {
+        pthread_mutex_lock(&pool->lock);
+        while (atomic_load(word) == old)
+            pthread_cond_wait(&pool->changed, &pool->lock);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return atomic_load(word);
+}
+
+static void
+change(RtPool *pool, atomic_ulong *word, unsigned long new)
+{
+    pthread_mutex_lock(&pool->lock);
+    atomic_store(word, new);
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
 
 static void *
 work(void *argument)
 {
     Worker *self = argument;
     RtPool *pool = self->pool;
-    unsigned long turn = 0;
 
-    pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (pool->turn == turn && !pool->ending)
-            pthread_cond_wait(&pool->work, &pool->lock);
-        if (pool->ending)
-            break;
-        turn = pool->turn;
-        pthread_mutex_unlock(&pool->lock);
-        pool->task(pool->user, self->index, pool->threads);
-        pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
-            pthread_cond_signal(&pool->done);
+    for (unsigned long turn = 0;;) {
+        turn = await_change(pool, &pool->turn, turn);
+        unsigned workers = (unsigned)(turn % TURN);
+        if (self->index >= workers)
+            continue;
+        if (!pool->task)
+            return NULL;
+        pool->task(pool->user, self->index, workers);
+        if (atomic_fetch_sub(&pool->busy, 1) == 1)
+            change(pool, &pool->done, turn);
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
+}
+
+/* So many workers, the caller among them, have this task. */
+static void
+hand_out(RtPool *pool, unsigned workers, RtTask *task, void *user)
+{
+    unsigned long turn = atomic_load(&pool->turn) / TURN * TURN + TURN + workers;
+
+    pool->task = task;
+    pool->user = user;
+    atomic_store(&pool->busy, workers - 1);
+    change(pool, &pool->turn, turn);
 }
 
 /* Starts the workers with all signals blocked, as threads inherit the mask. */
@@ -82,9 +150,9 @@ rt_pool_create(unsigned threads, RtPool **ret, RtError *error)
     if (!pool)
         return rt_fail_memory(error, "threads", sizeof *pool);
     pool->threads = threads;
+    pool->spins = threads <= rt_cpu_threads();
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->done, NULL);
+    pthread_cond_init(&pool->changed, NULL);
     int failed = start_workers(pool);
     if (failed) {
         char text[128];
@@ -101,14 +169,10 @@ rt_pool_free(RtPool *pool)
 {
     if (!pool)
         return;
-    pthread_mutex_lock(&pool->lock);
-    pool->ending = true;
-    pthread_cond_broadcast(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
+    hand_out(pool, pool->threads, NULL, NULL);
     for (unsigned i = 1; i <= pool->started; i++)
         pthread_join(pool->worker[i].thread, NULL);
-    pthread_cond_destroy(&pool->done);
-    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->changed);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -120,20 +184,14 @@ rt_pool_threads(const RtPool *pool)
 }
 
 void
-rt_pool_run(RtPool *pool, RtTask *task, void *user)
+rt_pool_run(RtPool *pool, unsigned workers, RtTask *task, void *user)
 {
-    pthread_mutex_lock(&pool->lock);
-    pool->task = task;
-    pool->user = user;
-    pool->busy = pool->threads - 1;
-    pool->turn++;
-    pthread_cond_broadcast(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
-
-    task(user, 0, pool->threads);
-
-    pthread_mutex_lock(&pool->lock);
-    while (pool->busy)
-        pthread_cond_wait(&pool->done, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
+    if (workers == 1) {
+        task(user, 0, 1);
+        return;
+    }
+    unsigned long before = atomic_load(&pool->done);
+    hand_out(pool, workers, task, user);
+    task(user, 0, workers);
+    await_change(pool, &pool->done, before);
 }

@@ -87,8 +87,10 @@ EbmLaunch run_launch(const RtRun *run, const uint32_t key[2]);
 /* Scratch space of every thread, and the uniform values. */
 bool run_prepare(RtRun *run, RtError *error);
 
-/* Does `task`, with a desk for each thread; the first one's error if there is any. */
-bool run_together(RtPool *pool, Desk *desk, RtTask *task, void *user, RtError *error);
+/* Does `task`, of so many parts, with a desk for each thread; the first one's error if there is
+ * any. */
+bool run_together(RtPool *pool, uint64_t parts, Desk *desk, RtTask *task, void *user,
+                  RtError *error);
 
 void run_set_key(EbmLaunch *launch, const uint32_t key[2]);
 

@@ -248,7 +248,7 @@ run_range(Walk *w, RtError *error)
     double begin = run_now();
 
     deal_blocks(run);
-    if (!run_together(run->pool, run->desk, sample_blocks, w, error)) {
+    if (!run_together(run->pool, run->blocks, run->desk, sample_blocks, w, error)) {
         run->broken = true; /* some blocks have moved, some have not */
         return false;
     }

@@ -168,7 +168,7 @@ measure_with(RtPool *pool, unsigned threads, RtSpeed *ret, RtError *error)
 
     if (!m.each)
         return rt_fail_memory(error, "measuring", threads * sizeof *m.each);
-    rt_pool_run(pool, measure_all, &m);
+    rt_pool_run(pool, rt_pool_threads(pool), measure_all, &m);
     *ret = (RtSpeed){{0}};
     for (unsigned t = 0; t < threads; t++)
         for (unsigned k = 0; k < EBM_WORK_COUNT; k++)

@@ -140,6 +140,12 @@ typedef struct SharedStrip {
     uint32_t array, start; /* nodes; 0: there is none */
 } SharedStrip;
 
+/* The pieces that a phase over the whole batch is shared out in, and those of this launch. */
+typedef struct Pieces {
+    uint32_t n;
+    LLVMValueRef first, last; /* i64 */
+} Pieces;
+
 typedef struct Emit {
     Arena *arena;
     const Module *module;
@@ -170,7 +176,8 @@ typedef struct Emit {
     Memo memo;
     uint32_t versions;
     bool preparing;
-    bool whole;      /* a phase over the whole batch: nothing is left to `prepare` */
+    bool whole; /* a phase over the whole batch: nothing is left to `prepare` */
+    Pieces pieces;
     uint8_t *spread; /* by node: a loop whose axis `spread - 1` is the lanes; 0: others */
     unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
     Home *home;
@@ -346,6 +353,13 @@ typedef struct Turns {
 Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once);
 /* Ends the body: returns the block it ends in. */
 LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
+/* What follows is done where the condition, an i1, holds, until when_close. */
+typedef struct When {
+    LLVMBasicBlockRef after;
+    size_t mark;
+} When;
+When when_open(Emit *e, LLVMValueRef condition);
+void when_close(Emit *e, const When *w);
 
 /* ---- branch.c */
 void emit_if(Emit *e, uint32_t id);
@@ -444,6 +458,20 @@ bool take_initial(Emit *e, Ref x, unsigned i, uint32_t id, bool chain, Value *re
 /* Takes an array that loop `id` is the last to read for its result k, if there is one. */
 bool take_read(Emit *e, uint32_t id, uint32_t k, bool chain, Value *ret);
 
+/* ---- pieces.c */
+enum { PIECE = EBM_BLOCK }; /* rows */
+/* From here on, loops over arrays make those rows that are the launch's among n pieces. */
+void pieces_open(Emit *e, uint32_t n);
+void pieces_close(Emit *e);
+/* Rows [first, first + rows) of an axis. */
+typedef void PieceBody(Emit *e, Index first, int64_t rows, void *user);
+/* A piece at a time, those of the launch of an axis of so many rows. */
+void each_piece(Emit *e, int64_t rows, PieceBody *body, void *user);
+/* The launch's part of a result to memory; */
+void put_pieces(Emit *e, const Value *to, const Value *x, Type type);
+/* all of it, if `number` is 0. */
+void put_first(Emit *e, LLVMValueRef number, const Value *to, const Value *x, Type type);
+
 /* ---- spread.c */
 /* By region: the node that it belongs to, or 0. */
 uint32_t *find_owners(const Function *f, Arena *arena);
@@ -453,7 +481,7 @@ void emit_spread(Emit *e, uint32_t id);
 /* Reads consecutive elements, if that is what the lanes of this `at` want. */
 bool ramp_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret);
 /* Copies n elements of a dense array to another one. */
-void copy_dense(Emit *e, const Value *to, const Value *from, DType d, uint64_t n);
+void copy_dense(Emit *e, const Value *to, const Value *from, DType d, Index first, uint64_t n);
 
 /* ---- tile.c */
 typedef struct Tile {

@@ -337,42 +337,22 @@ write_reports(Emit *e, const Tile *t, const Thinning *th, LLVMValueRef number)
     }
 }
 
-/* Runs `write` in a block of its own if `pointer` is not NULL. */
-static LLVMBasicBlockRef
-when_asked(Emit *e, LLVMValueRef pointer)
-{
-    LLVMBasicBlockRef inside = new_block(e, "keep"), after = new_block(e, "after");
-
-    LLVMBuildCondBr(e->b, LLVMBuildIsNotNull(e->b, pointer, ""), inside, after);
-    LLVMPositionBuilderAtEnd(e->b, inside);
-    return after;
-}
-
-static void
-rejoin(Emit *e, LLVMBasicBlockRef after)
-{
-    LLVMBuildBr(e->b, after);
-    LLVMPositionBuilderAtEnd(e->b, after);
-}
-
 static void
 write_kept(Emit *e, const Tile *t, const Thinning *th, const Kept *k)
 {
     LLVMValueRef number = LLVMBuildLoad2(e->b, e->i64, th->number, "");
     LLVMValueRef fits = LLVMBuildICmp(e->b, LLVMIntULT, number, th->room, "");
-    LLVMBasicBlockRef inside = new_block(e, "fits"), after = new_block(e, "after");
 
-    LLVMBuildCondBr(e->b, fits, inside, after);
-    LLVMPositionBuilderAtEnd(e->b, inside);
-    LLVMBasicBlockRef next = when_asked(e, th->draws);
+    When room = when_open(e, fits);
+    When asked = when_open(e, LLVMBuildIsNotNull(e->b, th->draws, ""));
     write_draw(e, t, th, k, number);
-    rejoin(e, next);
+    when_close(e, &asked);
     if (e->manifest->n_reports) {
-        next = when_asked(e, th->reports);
+        asked = when_open(e, LLVMBuildIsNotNull(e->b, th->reports, ""));
         write_reports(e, t, th, number);
-        rejoin(e, next);
+        when_close(e, &asked);
     }
-    rejoin(e, after);
+    when_close(e, &room);
     number = LLVMBuildAdd(e->b, number, int64_of(e, 1), "");
     LLVMBuildStore(e->b, number, th->number);
 }
@@ -383,17 +363,13 @@ thin_step(Emit *e, const Tile *t, const Thinning *th, const Kept *k)
     LLVMValueRef until = LLVMBuildLoad2(e->b, e->i64, th->until, "");
     LLVMValueRef now = LLVMBuildICmp(e->b, LLVMIntEQ, until, int64_of(e, 0), "");
     LLVMValueRef one = int64_of(e, 1);
-    LLVMBasicBlockRef inside = new_block(e, "kept"), after = new_block(e, "after");
     LLVMValueRef restart = LLVMBuildSub(e->b, th->thin, one, "");
     LLVMValueRef less = LLVMBuildSub(e->b, until, one, "");
 
     LLVMBuildStore(e->b, LLVMBuildSelect(e->b, now, restart, less, ""), th->until);
-    LLVMBuildCondBr(e->b, now, inside, after);
-    LLVMPositionBuilderAtEnd(e->b, inside);
-    size_t mark = memo_open(e);
+    When w = when_open(e, now);
     write_kept(e, t, th, k);
-    memo_close(e, mark);
-    rejoin(e, after);
+    when_close(e, &w);
 }
 
 static LLVMValueRef

@@ -270,7 +270,7 @@ copy_array(Emit *e, const Value *to, const Value *from, Type type)
     if (to->v == from->v)
         return;
     if (!to->chain && !from->chain && type_size(type) > WHOLE_ELEMENTS)
-        copy_dense(e, to, from, c.d, type_size(type));
+        copy_dense(e, to, from, c.d, index_constant(0), type_size(type));
     else
         each_element(e, type_size(type), copy_element, &c);
 }

@@ -3,7 +3,8 @@
  * phase.c -- the phases of a training step
  *
  * A phase over data points is walked as `eval` is: a data point is a lane.  One over the whole
- * batch is one straight run, whose loops have an axis of their arrays as lanes (spread.c).
+ * batch is one straight run, whose loops have an axis of their arrays as lanes (spread.c); a
+ * launch makes all of it, or some of its pieces (pieces.c).
  * Each phase has its own `prepare`; their uniform areas take turns in one memory.
  */
 #include <stddef.h>
@@ -112,17 +113,9 @@ bind_points(Emit *e, const Tile *t, LLVMValueRef const *at)
 static void
 put_whole(Emit *e, const Tile *t, LLVMValueRef at, const Value *x, Type type)
 {
-    LLVMBasicBlockRef inside = new_block(e, "first"), after = new_block(e, "after");
-    LLVMValueRef first = LLVMBuildOr(e->b, t->block, t->lane, "");
     Value to = whole_array(e, at);
 
-    LLVMBuildCondBr(e->b, LLVMBuildIsNull(e->b, first, ""), inside, after);
-    LLVMPositionBuilderAtEnd(e->b, inside);
-    size_t mark = memo_open(e);
-    put(e, &to, x, type);
-    memo_close(e, mark);
-    LLVMBuildBr(e->b, after);
-    LLVMPositionBuilderAtEnd(e->b, after);
+    put_first(e, LLVMBuildOr(e->b, t->block, t->lane, ""), &to, x, type);
 }
 
 static void
@@ -194,7 +187,7 @@ find_homes(Emit *e, LLVMValueRef const *at)
 }
 
 static LLVMValueRef
-emit_whole(Emit *e)
+emit_whole(Emit *e, uint32_t pieces)
 {
     LLVMValueRef body = open_body(e, "whole");
     const Region *r = &e->f->region[0];
@@ -208,11 +201,13 @@ emit_whole(Emit *e)
     bind_step_number(e);
     LLVMValueRef *at = exchange_pointers(e);
     find_homes(e, at);
+    pieces_open(e, pieces);
     emit_region(e, 0);
     for (uint32_t i = 0; i < r->n_yields; i++) {
         Value to = whole_array(e, at[manifest_result(e->manifest, e->f, i)]);
-        put(e, &to, value_at(e, r->yield[i], 0), ir_type(e->f, r->yield[i]));
+        put_pieces(e, &to, value_at(e, r->yield[i], 0), ir_type(e->f, r->yield[i]));
     }
+    pieces_close(e);
     LLVMBuildRetVoid(e->b);
     e->n_homes = 0;
     e->lanes = lanes;
@@ -250,7 +245,7 @@ emit_phase_prepare(Emit *e, uint32_t number, const Function *f, const Analysis *
 }
 
 static void
-emit_phase(Emit *e, uint32_t number, const Function *f, EbmPhaseKind kind)
+emit_phase(Emit *e, uint32_t number, const Function *f, EbmPhaseKind kind, uint32_t pieces)
 {
     uint64_t *bytes = &e->manifest->uniform_bytes;
     bool whole = kind == EBM_PHASE_whole;
@@ -266,7 +261,7 @@ emit_phase(Emit *e, uint32_t number, const Function *f, EbmPhaseKind kind)
         e->lanes = EBM_BLOCK;
         set_function(e, f, &a);
     }
-    body = whole ? emit_whole(e) : emit_points(e, pairs ? TILE_rest : TILE_all);
+    body = whole ? emit_whole(e, pieces) : emit_points(e, pairs ? TILE_rest : TILE_all);
     emit_shell(e, arena_printf(e->arena, "%s%u", symbol_start, number), pairs, body);
     emit_phase_prepare(e, number, f, &a);
 }
@@ -278,7 +273,7 @@ emit_phases(Emit *e, const PhaseList *phases)
 
     for (uint32_t i = 0; i < phases->n; i++) {
         e->manifest->uniform_bytes = base;
-        emit_phase(e, i, phases->f[i], (EbmPhaseKind)phases->kind[i]);
+        emit_phase(e, i, phases->f[i], (EbmPhaseKind)phases->kind[i], phases->pieces[i]);
         if (e->manifest->uniform_bytes > most)
             most = e->manifest->uniform_bytes;
     }

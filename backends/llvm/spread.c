@@ -10,6 +10,7 @@
  * as one long row.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "backends/llvm/emit.h"
 
@@ -27,8 +28,10 @@ typedef struct Spread {
     bool direct;  /* folds take values as they come */
     bool by_rows; /* folds take the values of a few rows at a time */
     Value *ret;
-    Value *values;     /* by result: the values that are folded later */
-    LLVMValueRef *sum; /* by result: partial results, allocas */
+    Value *values;        /* by result: the values that are folded later */
+    LLVMValueRef *sum;    /* by result: partial results, allocas */
+    Index from[MAX_RANK]; /* the part of the loop that is walked: so many turns from here on */
+    int64_t count[MAX_RANK];
     Index at[MAX_RANK];
 } Spread;
 
@@ -225,18 +228,18 @@ copy_run(Emit *e, const Value *to, const Value *from, DType d, Index at, unsigne
 }
 
 void
-copy_dense(Emit *e, const Value *to, const Value *from, DType d, uint64_t n)
+copy_dense(Emit *e, const Value *to, const Value *from, DType d, Index first, uint64_t n)
 {
     int64_t whole = (int64_t)(n / LANES);
 
     if (whole) {
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, whole), 1, true);
-        copy_run(e, to, from, d, index_scale(e, (Index){t.i, 1, 0, 0, whole - 1}, LANES),
-                 LANES);
+        Index at = index_scale(e, (Index){t.i, 1, 0, 0, whole - 1}, LANES);
+        copy_run(e, to, from, d, index_add(e, first, at), LANES);
         turns_close(e, &t);
     }
     if (n % LANES)
-        copy_run(e, to, from, d, index_constant(whole * LANES), n % LANES);
+        copy_run(e, to, from, d, index_add(e, first, index_constant(whole * LANES)), n % LANES);
 }
 
 /* ---- folds */
@@ -427,25 +430,32 @@ emit_tile(Emit *e, const Spread *s, unsigned rows, unsigned columns, unsigned li
 
 /* ---- the walk */
 
+/* Stands at turn `index` of the part of an axis that is walked. */
+static void
+stand_at(Emit *e, Spread *s, unsigned axis, Index index)
+{
+    s->at[axis] = index_add(e, s->from[axis], index);
+}
+
 /* All vectors of the rows that stand at s->at. */
 static void
 emit_rows(Emit *e, Spread *s, unsigned rows)
 {
     unsigned axis = s->lane_axis, columns = s->plan.columns;
-    int64_t vectors = s->extent[axis] / LANES, tiles = vectors / columns;
-    unsigned rest = (unsigned)(vectors % columns), tail = (unsigned)(s->extent[axis] % LANES);
+    int64_t vectors = s->count[axis] / LANES, tiles = vectors / columns;
+    unsigned rest = (unsigned)(vectors % columns), tail = (unsigned)(s->count[axis] % LANES);
 
     if (tiles) {
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, tiles), 1, true);
-        s->at[axis] =
-            index_scale(e, (Index){t.i, 1, 0, 0, tiles - 1}, (int64_t)LANES * columns);
+        stand_at(e, s, axis,
+                 index_scale(e, (Index){t.i, 1, 0, 0, tiles - 1}, (int64_t)LANES * columns));
         emit_tile(e, s, rows, columns, LANES);
         turns_close(e, &t);
     }
-    s->at[axis] = index_constant(tiles * columns * LANES);
+    stand_at(e, s, axis, index_constant(tiles * columns * LANES));
     if (rest)
         emit_tile(e, s, rows, rest, LANES);
-    s->at[axis] = index_constant(vectors * LANES);
+    stand_at(e, s, axis, index_constant(vectors * LANES));
     if (tail)
         emit_tile(e, s, rows, 1, tail);
 }
@@ -459,16 +469,16 @@ emit_row_groups(Emit *e, Spread *s)
         emit_rows(e, s, 1);
         return;
     }
-    int64_t groups = s->extent[axis] / rows;
-    unsigned tail = (unsigned)(s->extent[axis] % rows);
+    int64_t groups = s->count[axis] / rows;
+    unsigned tail = (unsigned)(s->count[axis] % rows);
     if (groups) {
         Turns t = turns_open(e, int64_of(e, 0), int64_of(e, groups), 1, true);
-        s->at[axis] = index_scale(e, (Index){t.i, 1, 0, 0, groups - 1}, rows);
+        stand_at(e, s, axis, index_scale(e, (Index){t.i, 1, 0, 0, groups - 1}, rows));
         emit_rows(e, s, rows);
         fold_rows(e, s, rows);
         turns_close(e, &t);
     }
-    s->at[axis] = index_constant(groups * rows);
+    stand_at(e, s, axis, index_constant(groups * rows));
     if (tail) {
         emit_rows(e, s, tail);
         fold_rows(e, s, tail);
@@ -486,10 +496,23 @@ emit_outer(Emit *e, Spread *s, unsigned axis)
         emit_outer(e, s, axis + 1);
         return;
     }
-    Turns t = turns_open(e, int64_of(e, 0), int64_of(e, s->extent[axis]), 1, true);
-    s->at[axis] = (Index){t.i, 1, 0, 0, s->extent[axis] - 1};
+    Turns t = turns_open(e, int64_of(e, 0), int64_of(e, s->count[axis]), 1, true);
+    stand_at(e, s, axis, (Index){t.i, 1, 0, 0, s->count[axis] - 1});
     emit_outer(e, s, axis + 1);
     turns_close(e, &t);
+}
+
+/* Rows [first, first + rows) of the first axis; where axes are one, what they hold of it. */
+static void
+emit_part(Emit *e, Index first, int64_t rows, void *user)
+{
+    Spread *s = user;
+    int64_t each = s->joined ? s->total / s->n->attr.ints[1] : 1;
+    unsigned axis = s->joined ? s->rank - 1 : 0;
+
+    s->from[axis] = index_scale(e, first, each);
+    s->count[axis] = rows * each;
+    emit_outer(e, s, 0);
 }
 
 /* ---- the whole */
@@ -503,6 +526,16 @@ join_axes(const Emit *e, Spread *s)
     s->joined = one ? s->rank : 0;
     for (unsigned axis = 0; axis < s->rank; axis++)
         s->extent[axis] = !one ? s->n->attr.ints[1 + axis] : axis + 1 < s->rank ? 1 : s->total;
+    memcpy(s->count, s->extent, sizeof s->count);
+}
+
+/* Turns of an axis that are walked at a time. */
+static int64_t
+turns_at_once(const Emit *e, const Spread *s, unsigned axis)
+{
+    int64_t extent = axis < s->rank ? s->extent[axis] : 1;
+
+    return axis == 0 && !s->joined && extent > PIECE && e->pieces.n > 1 ? PIECE : extent;
 }
 
 static Spread
@@ -520,8 +553,8 @@ spread_open(Emit *e, uint32_t id)
         s.stride[axis] = stride;
         stride *= s.extent[axis];
     }
-    s.plan = plan_spread(e, n, s.extent[s.lane_axis],
-                         s.row_axis < s.rank ? s.extent[s.row_axis] : 1);
+    s.plan =
+        plan_spread(e, n, turns_at_once(e, &s, s.lane_axis), turns_at_once(e, &s, s.row_axis));
     s.direct = s.lane_axis == s.rank - 1 && s.plan.rows == 1 &&
                (s.extent[s.lane_axis] == s.total || s.extent[s.lane_axis] % LANES == 0);
     s.by_rows = !s.direct && s.rank == 2 && s.lane_axis == 1 && s.extent[0] > 1 &&
@@ -559,7 +592,10 @@ emit_spread(Emit *e, uint32_t id)
 
     open_results(e, &s);
     e->joined = s.joined;
-    emit_outer(e, &s, 0);
+    if (e->pieces.n > 1)
+        each_piece(e, s.n->attr.ints[1], emit_part, &s);
+    else
+        emit_outer(e, &s, 0);
     e->joined = 0;
     for (uint32_t k = 0; k < s.n->n_results; k++) {
         if (s.kind[k] == FOLD_store)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * turns.c -- loops of LLVM that count
+ * turns.c -- loops of LLVM that count, and what is done only sometimes
  */
 #include "backends/llvm/emit.h"
 
@@ -40,4 +40,24 @@ turns_close(Emit *e, Turns *t)
     LLVMPositionBuilderAtEnd(e->b, t->done);
     memo_close(e, t->mark);
     return end;
+}
+
+When
+when_open(Emit *e, LLVMValueRef condition)
+{
+    When w = {.after = new_block(e, "after")};
+    LLVMBasicBlockRef inside = new_block(e, "when");
+
+    LLVMBuildCondBr(e->b, condition, inside, w.after);
+    LLVMPositionBuilderAtEnd(e->b, inside);
+    w.mark = memo_open(e);
+    return w;
+}
+
+void
+when_close(Emit *e, const When *w)
+{
+    LLVMBuildBr(e->b, w->after);
+    memo_close(e, w->mark);
+    LLVMPositionBuilderAtEnd(e->b, w->after);
 }

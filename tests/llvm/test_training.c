@@ -95,6 +95,27 @@ static const char carried[] =
     "  %27: f32[40] = batch_sum[@B@] %26\n  %28: f32[40] = sub %2, %27\n"
     "  yield %25 \"loss\", %28 \"w\" param\n}\n";
 
+/* With large batches, products that threads share, whose last rows are less than a piece: one
+ * over the batch, what is made of it row by row, its norm, a product of its rows with one
+ * another, and what depends on both; results that are the same, and one that is a parameter of
+ * the phase. */
+static const char shared[] =
+    "func @train(%1: f32[40] point chain \"x\", %2: f32[40, 40] param uniform \"w\",\n"
+    "    %3: f32[40, 40] memory uniform \"m\", %4: f32 hyper uniform \"lr\") {\n"
+    "  %5: f32[40] = contract \"ij,j->i\" %2, %1\n  %6: f32[40] = tanh %5\n"
+    "  %7: f32 = sum[0] %6\n  %8: f64 = convert %7\n"
+    "  %9: f32[40, 40] = broadcast[0] %6\n  %10: f32[40, 40] = broadcast[1] %1\n"
+    "  %11: f32[40, 40] = mul %9, %10\n  %12: f32[40, 40] = batch_sum[@B@] %11\n"
+    "  %13: f32 = const 0.9\n  %14: f32[40, 40] = broadcast[] %13\n"
+    "  %15: f32[40, 40] = mul %3, %14\n  %16: f32[40, 40] = add %15, %12\n"
+    "  %17: f32[40, 40] = mul %16, %16\n  %18: f32 = sum[0, 1] %17\n  %19: f32 = sqrt %18\n"
+    "  %20: f32[40, 40] = contract \"ab,cb->ac\" %16, %16\n"
+    "  %21: f32[40, 40] = broadcast[] %19\n  %22: f32[40, 40] = div %20, %21\n"
+    "  %23: f32[40, 40] = broadcast[] %4\n  %24: f32[40, 40] = mul %22, %23\n"
+    "  %25: f32[40, 40] = sub %2, %24\n  %26: f64 = convert %19\n"
+    "  yield %8 \"loss\", %25 \"w\" param, %16 \"m\" memory, %16 \"same\" memory,\n"
+    "    %2 \"old\" memory, %26 \"gradient_norm\" report\n}\n";
+
 typedef struct Run {
     uint64_t first, n;
     unsigned failed, seed;
@@ -178,6 +199,7 @@ main(int argc, char **argv)
         failed += check_program("network", network, 0, true);
         failed += check_program("crossing", crossing, 0, true);
         failed += check_program("carried", carried, 0, true);
+        failed += check_program("shared", shared, 0, true);
     }
     for (uint64_t seed = first; seed < first + n; seed++) {
         char name[32];

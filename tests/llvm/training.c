@@ -375,19 +375,17 @@ call(Machine *k, uint64_t offset)
     fn(&k->l);
 }
 
-/* Data points come in launches of 1, 2, 3, ... blocks. */
+/* Blocks of data points, and pieces of what is made for the whole batch, come in launches of 1,
+ * 2, 3, ... */
 static void
 run_phase(Machine *k, const EbmPhase *p, bool pieces)
 {
     if (p->prepare != UINT64_MAX)
         call(k, p->prepare);
-    if (p->kind == EBM_PHASE_whole) {
-        call(k, p->run);
-        return;
-    }
-    for (uint64_t first = 0, n = pieces ? 1 : k->blocks; first < k->blocks; first += n++) {
+    uint64_t blocks = p->kind == EBM_PHASE_whole ? p->pieces : k->blocks;
+    for (uint64_t first = 0, n = pieces ? 1 : blocks; first < blocks; first += n++) {
         k->l.first_block = first;
-        k->l.last_block = first + n < k->blocks ? first + n : k->blocks;
+        k->l.last_block = first + n < blocks ? first + n : blocks;
         call(k, p->run);
     }
 }

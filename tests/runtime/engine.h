@@ -141,10 +141,10 @@ fit_phase(const void *user, uint32_t phase, RtPart part, const EbmLaunch *launch
 }
 
 static EbmPhase fit_phases[] = {
-    {EBM_GROUP_memory, EBM_PHASE_whole, UINT64_MAX, 0},
-    {EBM_GROUP_slots, EBM_PHASE_points, UINT64_MAX, 0},
-    {EBM_GROUP_step, EBM_PHASE_points, UINT64_MAX, 0},
-    {EBM_GROUP_step, EBM_PHASE_whole, UINT64_MAX, 0},
+    {EBM_GROUP_memory, EBM_PHASE_whole, 1, 0, UINT64_MAX, 0},
+    {EBM_GROUP_slots, EBM_PHASE_points, 1, 0, UINT64_MAX, 0},
+    {EBM_GROUP_step, EBM_PHASE_points, 1, 0, UINT64_MAX, 0},
+    {EBM_GROUP_step, EBM_PHASE_whole, 1, 0, UINT64_MAX, 0},
 };
 
 static EbmExchange fit_exchange[FIT_EXCHANGES] = {

@@ -43,6 +43,17 @@ def threads(t, b):
     return one
 
 
+def shared(t, b):
+    """A network whose weights' gradients are worth sharing out, in pieces of which 5 threads have no equal parts."""
+    model = b.lab.file("wide.ebm", MODEL.replace("MLP[2, 16, 1]", "MLP[2, 72, 72, 1]"))
+    written = []
+    for n in [1, 2, 5]:
+        b.lab.text("train", model, "--loss", "contrastive_divergence", "--k", 2, "--data", "two_moons", "--batch", 64, "--steps", 6,
+                   "--clip-norm", 0.1, "-j", n, "-q", "-o", "wide.safetensors")
+        written.append((b.lab.folder / "wide.safetensors").read_bytes())
+    t.require("a wide network with 2 and 5 threads", written[0] == written[1] == written[2])
+
+
 def stops(t, b, whole):
     """Every tenth step is the last of one command and the first of the next, or of one that goes on to the end."""
     resumed = []
@@ -89,6 +100,7 @@ def slots(t, b):
 def main(ebmc):
     tally, bench = Tally(), Bench(ebmc)
     stops(tally, bench, threads(tally, bench))
+    shared(tally, bench)
     slots(tally, bench)
     return tally.finish()
 
