@@ -9,7 +9,7 @@
 
 #include "runtime/train.h"
 
-enum { SMALL = 1 << 18 }; /* bytes that are not worth waking threads for */
+enum { SMALL = 1 << 16 }; /* bytes that are not worth handing to threads */
 
 /* ---- finding what is not finite */
 

@@ -125,26 +125,28 @@ train_space_close(Space *space)
 
 /* ---- values */
 
-static double
-number_at(EbmDType dtype, const unsigned char *at)
+/* Of data points of one block, numbers follow one another. */
+static RtArray
+numbers_from(const Space *space, const EbmExchange *x, uint32_t e, uint64_t i)
 {
-    RtArray one = {.type = rt_type_of(dtype), .data = (void *)(uintptr_t)at};
+    RtArray r = {.type = rt_type_of((EbmDType)x->slot.dtype)};
+    uint64_t at = 0;
 
-    return rt_array_get(&one, 0);
+    if (x->layout == EBM_LAYOUT_records)
+        at =
+            i / EBM_BLOCK * train_record_bytes(&x->slot) + i % EBM_BLOCK * rt_type_size(r.type);
+    else if (x->layout == EBM_LAYOUT_rows)
+        at = i * train_slot_bytes(&x->slot);
+    r.data = space->at[e] + at;
+    return r;
 }
 
 double
 train_value(const RtTraining *t, const Space *space, uint32_t e, uint64_t i)
 {
-    const EbmExchange *x = &t->manifest->exchange[e];
-    const unsigned char *at = space->at[e];
+    RtArray one = numbers_from(space, &t->manifest->exchange[e], e, i);
 
-    if (x->layout == EBM_LAYOUT_records)
-        at += i / EBM_BLOCK * train_record_bytes(&x->slot) +
-              i % EBM_BLOCK * rt_type_size(rt_type_of((EbmDType)x->slot.dtype));
-    else if (x->layout == EBM_LAYOUT_rows)
-        at += i * train_slot_bytes(&x->slot);
-    return number_at((EbmDType)x->slot.dtype, at);
+    return rt_array_get(&one, 0);
 }
 
 double
@@ -154,8 +156,11 @@ train_mean(const RtTraining *t, const Space *space, uint32_t e)
 
     if (t->manifest->exchange[e].layout == EBM_LAYOUT_whole)
         return train_value(t, space, e, 0);
-    for (uint64_t i = 0; i < space->points; i++)
-        p[i % EBM_BLOCK] += train_value(t, space, e, i);
+    for (uint64_t b = 0; b * EBM_BLOCK < space->points; b++) {
+        RtArray block = numbers_from(space, &t->manifest->exchange[e], e, b * EBM_BLOCK);
+        for (unsigned l = 0; l < run_lanes(space->points, b); l++)
+            p[l] += rt_array_get(&block, l);
+    }
     for (unsigned s = EBM_BLOCK / 2; s > 0; s /= 2)
         for (unsigned i = 0; i < s; i++)
             if (i + s < space->points)

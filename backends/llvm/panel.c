@@ -108,27 +108,45 @@ panel_load(Emit *e, const Node *n, unsigned i, const Value *array, Value *ret)
     return false;
 }
 
-/* One group: `across` times `turns` elements. */
+/* Turn k of a group: `turns` numbers of a row, which follow one another, and zeros. */
+static void
+fill_from_row(Emit *e, const Panel *p, Index group, Index k, Index to, uint32_t turns)
+{
+    Value from = {.v = place_pointer(e, p->from), .row = 1};
+    Value panel = {.v = place_pointer(e, (Place){PLACE_uniform, p->at, NULL}), .row = 1};
+    Index at = index_add(e, index_scale(e, k, p->columns), index_scale(e, group, p->width));
+    LLVMValueRef v =
+        load_run(e, p->dtype, element_address(e, &from, p->dtype, at), p->width, turns);
+
+    store_run(e, p->dtype, element_address(e, &panel, p->dtype, to), v, p->width);
+}
+
+/* The same of a column: one number of each of `turns` rows. */
+static void
+fill_from_column(Emit *e, const Panel *p, Index group, Index k, Index to, uint32_t turns)
+{
+    Value from = {.v = place_pointer(e, p->from), .row = 1, .version = ++e->versions};
+    Value panel = {.v = place_pointer(e, (Place){PLACE_uniform, p->at, NULL}), .row = 1};
+
+    for (uint32_t r = 0; r < p->width; r++) {
+        Index row = index_add(e, index_scale(e, group, p->width), index_constant(r));
+        Index at = index_add(e, index_scale(e, row, p->columns), k);
+        Value x = uniform_value(zero_of(e, p->dtype, false));
+        if (r < turns)
+            x = load_element(e, &from, p->dtype, at);
+        store_element(e, &panel, p->dtype, index_add(e, to, index_constant(r)), &x);
+    }
+}
+
 static void
 fill_group(Emit *e, const Panel *p, Index group, uint32_t turns)
 {
     int64_t across = p->by_column ? p->rows : p->columns;
-    Value from = {.v = place_pointer(e, p->from), .row = 1, .version = ++e->versions};
-    Value to = {.v = place_pointer(e, (Place){PLACE_uniform, p->at, NULL}), .row = 1};
     Turns t = turns_open(e, int64_of(e, 0), int64_of(e, across), 1, true);
     Index k = {t.i, 1, 0, 0, across - 1};
-    Index at = index_add(e, index_scale(e, group, across), k);
+    Index to = index_scale(e, index_add(e, index_scale(e, group, across), k), p->width);
 
-    for (uint32_t r = 0; r < p->width; r++) {
-        Index j = index_add(e, index_scale(e, group, p->width), index_constant(r));
-        Index row = p->by_column ? k : j, column = p->by_column ? j : k;
-        Index source = index_add(e, index_scale(e, row, p->columns), column);
-        Value x = uniform_value(zero_of(e, p->dtype, false));
-        if (r < turns)
-            x = load_element(e, &from, p->dtype, source);
-        store_element(e, &to, p->dtype,
-                      index_add(e, index_scale(e, at, p->width), index_constant(r)), &x);
-    }
+    (p->by_column ? fill_from_row : fill_from_column)(e, p, group, k, to, turns);
     turns_close(e, &t);
 }
 
