@@ -37,90 +37,6 @@ kind_of(const Function *f, Arena *arena)
     return EBM_PHASE_whole;
 }
 
-/* ---- pieces */
-
-typedef struct Pieces {
-    const Function *f;
-    const Node *loop; /* whose body is looked at; NULL outside of loops */
-    uint64_t n;
-} Pieces;
-
-static bool
-is_loop_array(const Function *f, Ref x)
-{
-    const Node *n = ir_node(f, x);
-
-    return n->region == 0 && n->op == OP_get && n->type.rank && ir_is(f, n->arg[0], OP_loop);
-}
-
-/* Is operand i of n, if a loop of this phase made it, read in the row that is being made? */
-static bool
-reads_own_row(const Pieces *p, const Node *n, uint32_t i)
-{
-    if (!is_loop_array(p->f, n->arg[i]))
-        return true;
-    return p->loop && n->op == OP_at && i == 0 && n->n_args > 1 &&
-           ref_eq(n->arg[1], p->f->region[p->loop->own[0]].param[0]) &&
-           ir_type(p->f, n->arg[0]).dim[0] == (uint64_t)p->loop->attr.ints[1];
-}
-
-static bool
-stores_alone(const Node *loop)
-{
-    const int64_t *kind = loop->attr.ints + 1 + loop->attr.ints[0];
-
-    for (uint32_t k = 0; k < loop->n_results; k++)
-        if (kind[k] != FOLD_store)
-            return false;
-    return loop->attr.ints[0] > 0;
-}
-
-static bool count_pieces(Pieces *p, RegionId region);
-
-static bool
-count_node(Pieces *p, const Node *n)
-{
-    bool outer = n->op == OP_loop && n->region == 0, fits = !outer || stores_alone(n);
-
-    for (uint32_t i = 0; fits && i < n->n_args; i++)
-        fits = reads_own_row(p, n, i);
-    if (fits && outer) {
-        uint64_t pieces = ((uint64_t)n->attr.ints[1] + EBM_BLOCK - 1) / EBM_BLOCK;
-        p->n = pieces > p->n ? pieces : p->n;
-        p->loop = n;
-    }
-    for (uint32_t k = 0; fits && k < n->n_regions; k++)
-        fits = count_pieces(p, n->own[k]);
-    if (outer)
-        p->loop = NULL;
-    return fits;
-}
-
-static bool
-count_pieces(Pieces *p, RegionId region)
-{
-    const Region *r = &p->f->region[region];
-
-    for (size_t i = 0; i < r->n_nodes; i++)
-        if (!count_node(p, &p->f->node[r->node[i]]))
-            return false;
-    return true;
-}
-
-/* Arrays are made by loops, none of which waits for rows that another makes. */
-static uint32_t
-pieces_of(const Function *f, uint8_t kind)
-{
-    Pieces p = {.f = f};
-    const Region *body = &f->region[0];
-    bool fits = kind == EBM_PHASE_whole && count_pieces(&p, 0);
-
-    for (uint32_t i = 0; fits && i < body->n_yields; i++)
-        fits = !ir_type(f, body->yield[i]).rank || ir_is(f, body->yield[i], OP_arg) ||
-               is_loop_array(f, body->yield[i]);
-    return fits && p.n ? (uint32_t)p.n : 1;
-}
-
 PhaseList
 phases_find(const Module *m, Arena *arena)
 {
@@ -130,6 +46,7 @@ phases_find(const Module *m, Arena *arena)
                    .pieces = arena_array(arena, uint32_t, m->n + 1)};
     uint8_t group;
 
+    p.params = module_find(m, "params");
     for (uint8_t g = 0; g < EBM_GROUP_COUNT; g++)
         for (size_t i = 0; i < m->n; i++) {
             const Function *f = m->function[i];
@@ -138,7 +55,7 @@ phases_find(const Module *m, Arena *arena)
             p.f[p.n] = f;
             p.group[p.n] = g;
             p.kind[p.n] = kind_of(f, arena);
-            p.pieces[p.n] = pieces_of(f, p.kind[p.n]);
+            p.pieces[p.n] = phase_pieces(f, (EbmPhaseKind)p.kind[p.n]);
             p.n++;
         }
     return p;
@@ -355,9 +272,33 @@ add_outputs(EbmManifest *m, const Function *step, const Function *eval)
     }
 }
 
+static bool
+gives_param(const Function *f, const char *name)
+{
+    for (uint32_t i = 0; i < f->region[0].n_yields; i++)
+        if (f->output[i].kind == OUTPUT_param && strcmp(f->output[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* In the program's order, whichever phases give them. */
+static void
+add_params(EbmManifest *m, const PhaseList *phases)
+{
+    const Function *params = phases->params;
+
+    for (uint32_t i = 0; params && i < params->region[0].n_yields; i++)
+        for (uint32_t k = 0; k < phases->n; k++)
+            if (gives_param(phases->f[k], params->output[i].name))
+                add_exchange(m, params->output[i].name,
+                             ir_type(params, params->region[0].yield[i]), EBM_ROLE_param,
+                             EBM_LAYOUT_whole);
+}
+
 static void
 add_phases(EbmManifest *m, const PhaseList *phases, Arena *arena)
 {
+    add_params(m, phases);
     m->phase = arena_array(arena, EbmPhase, phases->n + 1);
     m->n_phases = phases->n;
     for (uint32_t i = 0; i < phases->n; i++) {

@@ -18,9 +18,14 @@ typedef struct PhaseList {
     uint8_t *group; /* EbmPhaseGroup */
     uint8_t *kind;  /* EbmPhaseKind */
     uint32_t *pieces;
+    const Function *params; /* @params, if there is one: the order of parameters */
     uint32_t n;
 } PhaseList;
 PhaseList phases_find(const Module *m, Arena *arena);
+
+/* Pieces that threads may share a phase out in: 16 rows of every array that it makes; 1 if it
+ * has to be made by one. */
+uint32_t phase_pieces(const Function *f, EbmPhaseKind kind);
 
 /* Inputs of one name are one input, whichever functions have it; absent entries are NULL.
  * What a back end chooses is left: sizes are 0, offsets those of absent functions; and `batch`.
