@@ -315,8 +315,11 @@ emit_uniform_for(Emit *e, const Node *n, Value *ret)
     }
     settle(e, &c);
     settle_packs(e, &c);
-    unsigned block = pack_turns(e, n);
-    if (c.packed && block > 1 && !from.base && !from.offset && !to.base && to.offset >= block) {
+    bool from_zero = !from.base && !from.offset && !to.base;
+    unsigned block = c.packed    ? pack_turns(e, n)
+                     : from_zero ? plan_for_block(e, n, to.offset)
+                                 : 1;
+    if (block > 1 && from_zero && to.offset >= block) {
         emit_blocks(e, &c, to.offset, block);
         give_results(e, &c, ret);
         return;

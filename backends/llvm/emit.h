@@ -321,6 +321,8 @@ typedef struct TilePlan {
 } TilePlan;
 TilePlan plan_spread(const Emit *e, const Node *loop, int64_t lanes, int64_t rows);
 bool plan_for_whole(const Emit *e, const Node *n, int64_t turns);
+/* Turns of such a `for` that are emitted together, for its index divides by constants. */
+unsigned plan_for_block(const Emit *e, const Node *n, int64_t turns);
 uint32_t region_cost(const Emit *e, RegionId r);
 
 /* ---- node.c */

@@ -13,6 +13,9 @@ enum {
     WHOLE_TURNS = 32,
     SMALL_TURNS = 4,
     SMALL_COST = 2048,
+    BLOCK_TURNS =
+        32, /* of a `for` that are emitted together, as remainders of its index repeat */
+    BLOCK_COST = 8192,
     WORD_COST = 12,
     PRODUCT_COST = 32, /* nodes of a product's `for` that is tiled, and of all around it */
     TILE_COST = 80,
@@ -287,6 +290,55 @@ is_whole_for(const Emit *e, const Node *n, int64_t turns, unsigned instances)
 
     return turns >= 0 && (turns <= 1 || (turns <= SMALL_TURNS && cost <= WHOLE_COST) ||
                           cost <= WHOLE_COST / 8);
+}
+
+/* What n, a quotient or a remainder, divides by, if that is a number; else 0. */
+static int64_t
+divisor_of(const Function *f, const Node *n)
+{
+    Scalar by;
+
+    return (n->op == OP_idiv || n->op == OP_imod) && ir_is_splat(f, n->arg[1], &by)
+               ? (int64_t)scalar_to_double(by, DT_i32)
+               : 0;
+}
+
+/* How many turns of the region x counts as one; 0 if it counts something else. */
+static int64_t
+turns_for_one(const Function *f, const Region *body, Ref x)
+{
+    const Node *n = ir_node(f, x);
+
+    if (ref_eq(x, body->param[0]))
+        return 1;
+    return n->op == OP_idiv ? divisor_of(f, n) * turns_for_one(f, body, n->arg[0]) : 0;
+}
+
+/* Turns after which all remainders of a `for`'s index repeat; 1 if it takes none. */
+static int64_t
+period_of(const Function *f, const Node *n)
+{
+    const Region *body = &f->region[n->own[0]];
+    int64_t period = 1;
+
+    for (size_t i = 0; i < body->n_nodes; i++) {
+        const Node *x = &f->node[body->node[i]];
+        int64_t by = divisor_of(f, x);
+        int64_t turns = by > 0 ? by * turns_for_one(f, body, x->arg[0]) : 0;
+        period = turns > period ? turns : period;
+    }
+    return period;
+}
+
+unsigned
+plan_for_block(const Emit *e, const Node *n, int64_t turns)
+{
+    int64_t period = period_of(e->f, n);
+    uint64_t cost = (region_cost(e, n->own[0]) + 1) * (uint64_t)period * e->frame->n;
+
+    return period <= turns && period <= BLOCK_TURNS && cost <= BLOCK_COST && !gives_arrays(n)
+               ? (unsigned)period
+               : 1;
 }
 
 /* ---- pairs of blocks */
