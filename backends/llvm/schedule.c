@@ -108,16 +108,24 @@ vectors_of(const Emit *e, const Content *c)
     return (e->lanes * bytes + e->register_bytes - 1) / e->register_bytes;
 }
 
-/* Accumulators that fit beside the operands: eight hide the latency of fma, up to twelve are
- * taken where that leaves none over; where a value takes two of 16 registers, six. */
+/* Accumulators that fit beside the operands: eight hide the latency of fma; where a value takes
+ * two of 16 registers, six. */
+static unsigned
+jam_most(const Emit *e, const Content *c)
+{
+    unsigned vectors = vectors_of(e, c);
+
+    if (e->registers == 32)
+        return vectors > 2 ? 4 : 8;
+    return vectors > 2 ? 3 : vectors > 1 ? 6 : 8;
+}
+
+/* As many, or up to twelve where that leaves none over. */
 static unsigned
 jam_width(const Emit *e, const Content *c, uint32_t extent)
 {
-    unsigned vectors = vectors_of(e, c);
-    unsigned width = e->registers == 32 ? (vectors > 2 ? 4 : 8) : vectors > 1 ? 6 : 8;
+    unsigned vectors = vectors_of(e, c), width = jam_most(e, c);
 
-    if (vectors > 2 && e->registers == 16)
-        width = 3;
     if (e->registers == 32 && vectors == 1 && extent <= 12)
         return extent;
     if (extent <= width)
@@ -127,6 +135,15 @@ jam_width(const Emit *e, const Content *c, uint32_t extent)
             return w;
     unsigned groups = (extent + width - 1) / width, even = (extent + groups - 1) / groups;
     return extent % even == 0 ? even : width;
+}
+
+/* The same in instances, of several rows where rows are short. */
+static unsigned
+jam_size(const Emit *e, const Content *c, uint32_t extent)
+{
+    unsigned most = jam_most(e, c);
+
+    return 2 * extent <= most ? most : jam_width(e, c, extent);
 }
 
 /* Turns of another axis, of `extent`, that go with each of `width` jammed ones: accumulators in
@@ -468,7 +485,7 @@ plan_loop(const Emit *e, const Node *n)
     if (tiled)
         plan_tile(e, &c, tiled, extent + rank - 2, &p);
     else if (p.jam && !packs)
-        plan_group(jam_width(e, &c, (uint32_t)extent[p.axis]), extent, &p);
+        plan_group(jam_size(e, &c, (uint32_t)extent[p.axis]), extent, &p);
     else if (!packs)
         plan_group(group_size(&c, has_fold(n)), extent, &p);
     uint64_t emitted = total * (c.cost + 1);
