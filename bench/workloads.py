@@ -58,10 +58,21 @@ def weights(d, h):
     return d * h + h * h + h
 
 
+def contrastive_flops(batch, products, k):
+    """k gradients by x, of 4 flops a multiply-add of the energy; then value and weight gradient, 6 each, of two points."""
+    return batch * (4 * k + 12) * products
+
+
 def contrastive(d, h, batch, k=10):
-    """k gradients by x, of 4 flops a weight; then value and weight gradient, 6 each, of two points."""
     return Training(f"CD-{k}, MLP {d}-{h}-{h}-1, batch {batch}", "net.ebm", "contrastive_divergence", batch,
-                    batch * (4 * k + 12) * weights(d, h), batch * k * d, statics={"d": d, "h": h})
+                    contrastive_flops(batch, weights(d, h), k), batch * k * d, statics={"d": d, "h": h})
+
+
+def images(batch, k=10):
+    """A window of 3 x 3 for each pixel and channel that a convolution gives."""
+    products = 9 * (16 * 14 * 14 + 16 * 32 * 7 * 7 + 32 * 64 * 4 * 4) + 1024
+    return Training(f"CD-{k}, 3 convolutions of 28 x 28, batch {batch}", "images.ebm", "contrastive_divergence", batch,
+                    contrastive_flops(batch, products, k), batch * k * 28 * 28)
 
 
 def exact(d, h=128, batch=128):
@@ -92,6 +103,7 @@ TRAINING = {
     "dsm": denoising(),
     "ssm": sliced(),
     "cd_wide": contrastive(784, 512, 256),
+    "cd_images": images(64),
 }
 
 WORKLOADS = {

@@ -14,22 +14,33 @@ from jax import lax
 from serve import serve
 
 
-def initial(key, d, h):
-    keys = jax.random.split(key, 6)
+def mlp(d, h=128):
+    return (d,), [(h, d), (h, h), (1, h)]
 
-    def linear(i, m, n):
-        a = 1 / math.sqrt(m)
-        return (jax.random.uniform(keys[2 * i], (n, m), minval=-a, maxval=a),
-                jax.random.uniform(keys[2 * i + 1], (n,), minval=-a, maxval=a))
 
-    return [linear(0, d, h), linear(1, h, h), linear(2, h, 1)]
+def convolutions():
+    return (1, 28, 28), [(16, 1, 3, 3), (32, 16, 3, 3), (64, 32, 3, 3), (1, 1024)]
+
+
+def initial(key, shapes):
+    def layer(key, shape):
+        a = 1 / math.sqrt(math.prod(shape[1:]))
+        keys = jax.random.split(key)
+        return tuple(jax.random.uniform(k, s, minval=-a, maxval=a) for k, s in zip(keys, (shape, shape[:1])))
+
+    return [layer(k, s) for k, s in zip(jax.random.split(key, len(shapes)), shapes)]
+
+
+def apply(weight, bias, x):
+    if weight.ndim == 2:
+        return weight @ x.ravel() + bias
+    return lax.conv_general_dilated(x[None], weight, (2, 2), ((1, 1), (1, 1)))[0] + bias[:, None, None]
 
 
 def energy(layers, x):
-    for i, (weight, bias) in enumerate(layers):
-        x = weight @ x + bias
-        x = jax.nn.silu(x) if i < 2 else x
-    return x[0]
+    for weight, bias in layers[:-1]:
+        x = jax.nn.silu(apply(weight, bias, x))
+    return apply(*layers[-1], x)[0]
 
 
 def contrastive_divergence(w, x, key, k=10, step_size=0.1, reg=1e-3):
@@ -66,23 +77,24 @@ def denoising(w, x, key, sigma=0.1):
 
 LOSSES = {"cd": contrastive_divergence, "sm": score_matching, "ssm": sliced, "dsm": denoising}
 
-# name: (loss, d, h, batch, steps a turn)
+# name: (loss, shape of a point and of its weights, batch, steps a turn)
 WORKLOADS = {
-    "cd": ("cd", 2, 128, 256, 20),
-    "sm_2": ("sm", 2, 128, 128, 20),
-    "sm_8": ("sm", 8, 128, 128, 10),
-    "sm_16": ("sm", 16, 128, 128, 5),
-    "dsm": ("dsm", 16, 128, 128, 20),
-    "ssm": ("ssm", 16, 128, 128, 10),
-    "cd_wide": ("cd", 784, 512, 256, 1),
+    "cd": ("cd", mlp(2), 256, 20),
+    "sm_2": ("sm", mlp(2), 128, 20),
+    "sm_8": ("sm", mlp(8), 128, 10),
+    "sm_16": ("sm", mlp(16), 128, 5),
+    "dsm": ("dsm", mlp(16), 128, 20),
+    "ssm": ("ssm", mlp(16), 128, 10),
+    "cd_wide": ("cd", mlp(784, 512), 256, 1),
+    "cd_images": ("cd", convolutions(), 64, 1),
 }
 
 
 def make(name):
-    which, d, h, batch, steps = WORKLOADS[name]
+    which, (shape, weights), batch, steps = WORKLOADS[name]
     loss = LOSSES[which]
     key = jax.random.PRNGKey(0)
-    data = jax.random.normal(key, (4096, d))
+    data = jax.random.normal(key, (4096, *shape))
 
     def mean_loss(w, x, key):
         return jnp.mean(jax.vmap(loss, (None, 0, 0))(w, x, jax.random.split(key, batch)))
@@ -102,7 +114,7 @@ def make(name):
     def turn(carry, key):
         return lax.scan(step, carry, jax.random.split(key, steps))
 
-    w = initial(jax.random.PRNGKey(1), d, h)
+    w = initial(jax.random.PRNGKey(1), weights)
     zero = jax.tree.map(jnp.zeros_like, w)
     box = {"carry": (w, zero, zero, 0.0), "key": key, "loss": jnp.zeros(1)}
 

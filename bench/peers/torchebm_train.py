@@ -14,10 +14,20 @@ from torchebm.samplers import LangevinDynamics
 from serve import serve
 
 
-class Mlp(BaseModel):
-    def __init__(self, d, h, compiled):
+def mlp(d, h=128):
+    return (d,), lambda: nn.Sequential(nn.Linear(d, h), nn.SiLU(), nn.Linear(h, h), nn.SiLU(), nn.Linear(h, 1))
+
+
+def convolutions():
+    def halve(a, b):
+        return [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.SiLU()]
+
+    return (1, 28, 28), lambda: nn.Sequential(*halve(1, 16), *halve(16, 32), *halve(32, 64), nn.Flatten(), nn.Linear(1024, 1))
+
+
+class Energy(BaseModel):
+    def __init__(self, layers, compiled):
         super().__init__()
-        layers = nn.Sequential(nn.Linear(d, h), nn.SiLU(), nn.Linear(h, h), nn.SiLU(), nn.Linear(h, 1))
         self.layers = torch.compile(layers) if compiled else layers
 
     def forward(self, x):
@@ -35,26 +45,27 @@ LOSSES = {
     "dsm": lambda model: DenoisingScoreMatching(model=model, noise_scale=0.1),
 }
 
-# name: (loss, d, h, batch, steps a turn)
+# name: (loss, shape of a point and network, batch, steps a turn)
 WORKLOADS = {
-    "cd": ("cd", 2, 128, 256, 2),
-    "sm_2": ("sm", 2, 128, 128, 2),
-    "sm_8": ("sm", 8, 128, 128, 2),
-    "sm_16": ("sm", 16, 128, 128, 1),
-    "dsm": ("dsm", 16, 128, 128, 4),
-    "ssm": ("ssm", 16, 128, 128, 2),
-    "cd_wide": ("cd", 784, 512, 256, 1),
+    "cd": ("cd", mlp(2), 256, 2),
+    "sm_2": ("sm", mlp(2), 128, 2),
+    "sm_8": ("sm", mlp(8), 128, 2),
+    "sm_16": ("sm", mlp(16), 128, 1),
+    "dsm": ("dsm", mlp(16), 128, 4),
+    "ssm": ("ssm", mlp(16), 128, 2),
+    "cd_wide": ("cd", mlp(784, 512), 256, 1),
+    "cd_images": ("cd", convolutions(), 64, 1),
 }
 
 
 def make(name):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    which, d, h, batch, steps = WORKLOADS[name]
-    model = Mlp(d, h, "compile" in sys.argv[3:])
+    which, (shape, network), batch, steps = WORKLOADS[name]
+    model = Energy(network(), "compile" in sys.argv[3:])
     loss = LOSSES[which](model)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    data = torch.randn(4096, d)
+    data = torch.randn(4096, *shape)
     box = {"loss": 0.0}
 
     def advance(turns):
