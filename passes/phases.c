@@ -87,8 +87,7 @@ product_work(const Function *f, const Node *n)
     return work;
 }
 
-/* A product or a sum reads all rows of its operands; a product adds to its own row of a third.
- */
+/* A product or a sum reads all rows of its operands, but for what a product adds to. */
 static bool
 is_total(const Node *n)
 {

@@ -245,10 +245,11 @@ emit_phase_prepare(Emit *e, uint32_t number, const Function *f, const Analysis *
 }
 
 static void
-emit_phase(Emit *e, uint32_t number, const Function *f, EbmPhaseKind kind, uint32_t pieces)
+emit_phase(Emit *e, const PhaseList *phases, uint32_t number)
 {
+    const Function *f = phases->f[number];
     uint64_t *bytes = &e->manifest->uniform_bytes;
-    bool whole = kind == EBM_PHASE_whole;
+    bool whole = phases->kind[number] == EBM_PHASE_whole;
     Analysis a = whole ? analyse_whole(f, e->arena) : analyse_function(f, e->arena, bytes);
     LLVMValueRef pairs = NULL, body;
 
@@ -261,7 +262,8 @@ emit_phase(Emit *e, uint32_t number, const Function *f, EbmPhaseKind kind, uint3
         e->lanes = EBM_BLOCK;
         set_function(e, f, &a);
     }
-    body = whole ? emit_whole(e, pieces) : emit_points(e, pairs ? TILE_rest : TILE_all);
+    body = whole ? emit_whole(e, phases->pieces[number])
+                 : emit_points(e, pairs ? TILE_rest : TILE_all);
     emit_shell(e, arena_printf(e->arena, "%s%u", symbol_start, number), pairs, body);
     emit_phase_prepare(e, number, f, &a);
 }
@@ -273,7 +275,7 @@ emit_phases(Emit *e, const PhaseList *phases)
 
     for (uint32_t i = 0; i < phases->n; i++) {
         e->manifest->uniform_bytes = base;
-        emit_phase(e, i, phases->f[i], (EbmPhaseKind)phases->kind[i], phases->pieces[i]);
+        emit_phase(e, phases, i);
         if (e->manifest->uniform_bytes > most)
             most = e->manifest->uniform_bytes;
     }
