@@ -26,8 +26,8 @@ enum { TURN_points, TURN_shared, TURN_whole, TURNS };
 
 enum {
     HEAVY = 1 << 18, /* multiply-adds of a product that make it worth while to wake threads */
-    LARGE = 1 << 10, /* elements of arrays that are then shared */
-    ROWS = 2 * 16    /* that such an array has, so that there are two pieces to share */
+    LARGE = 1 << 10, /* operations that are then shared */
+    ROWS = 2 * 16    /* of an array that is shared, so that there are two pieces */
 };
 
 typedef struct Request {
@@ -70,15 +70,14 @@ is_chain(const Cut *c, uint32_t id)
 
 /* ---- what threads share */
 
-/* Multiply-adds of a product; 0 for other nodes. */
+/* Multiply-adds. */
 static uint64_t
 product_work(const Function *f, const Node *n)
 {
     ContractSpec s;
     uint64_t work = type_size(n->type);
 
-    if (n->op != OP_contract || !contract_parse(n->attr.text, &s))
-        return 0;
+    contract_parse(n->attr.text, &s);
     for (const char *c = s.sum; *c; c++) {
         const char *in_x = strchr(s.x, *c);
         Type type = ir_type(f, n->arg[!in_x]);
@@ -94,20 +93,30 @@ is_total(const Node *n)
     return n->op == OP_contract || n->op == OP_sum;
 }
 
+/* Operations, an element each but for products. */
+static uint64_t
+work_of(const Function *f, const Node *n)
+{
+    if (n->op == OP_contract)
+        return product_work(f, n);
+    return type_size(n->op == OP_sum ? ir_type(f, n->arg[0]) : n->type);
+}
+
 static bool
 can_share(const Cut *c, uint32_t id)
 {
     const Node *n = &c->f->node[id];
 
     return n->region == 0 && !is_chain(c, id) && n->type.rank && n->type.dim[0] >= ROWS &&
-           type_size(n->type) >= LARGE && (is_total(n) || op_is_pointwise(n->op));
+           (is_total(n) || op_is_pointwise(n->op)) && work_of(c->f, n) >= LARGE;
 }
 
 static bool
 has_heavy(const Cut *c)
 {
     for (uint32_t id = 1; id < c->f->n; id++)
-        if (can_share(c, id) && product_work(c->f, &c->f->node[id]) >= HEAVY)
+        if (c->f->node[id].op == OP_contract && can_share(c, id) &&
+            work_of(c->f, &c->f->node[id]) >= HEAVY)
             return true;
     return false;
 }
