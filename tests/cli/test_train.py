@@ -140,6 +140,20 @@ class Hyperparameters(Train):
         self.assertAlmostEqual(self.log("--k", 3)[0]["parts"], 3 * self.log()[0]["parts"], places=4)
         self.assertAlmostEqual(self.log("-S", "k=3")[0]["parts"], 3 * self.log()[0]["parts"], places=4)
 
+    def test_an_option_goes_before_the_name_with_arguments(self):
+        three = self.log("--k", 3)[0]["parts"]
+        for loss in ("squares[k = 2]", "squares[k = 2](weight = 1)"):
+            for more in (("--k", 3), ("--loss.k", 3), ("-S", "k=3")):
+                self.assertEqual(self.log("--loss", loss, *more)[0]["parts"], three, (loss, more))
+        self.write("wide.ebm", """energy Wide[h = 3](x: real[2]) -> real {
+            param w: real[h] = 0.0
+            return sum(w * norm(x))
+        }
+        train { energy = Wide[5]\n loss = score_matching\n data = two_moons\n steps = 1\n output = "none" }""")
+        for more, parameters in (((), 5), (("--h", 7), 7), (("-S", "h=8"), 8), (("--energy", "Wide"), 3)):
+            out = self.ebmc("train", "wide.ebm", *more).stdout
+            self.assertRegex(out, rf"parameters +{parameters}\n")
+
     def test_schedules(self):
         self.same(self.train("--steps", 9, "--lr", "0.1 / (1 + 0 * t)"), self.train("--steps", 9, "--lr", 0.1))
         a = self.train("--steps", 9, "--lr", "0.1 / (1 + t)")
