@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """ebmc train: weights, logs, checkpoints, recipes, and data sets that are drawn from."""
+import fcntl
 import json
 import os
+import pty
 import random
 import re
 import signal
 import struct
 import subprocess
+import termios
 import time
 
 from cli import EBMC, Array, Case, main, npy, npz
@@ -216,6 +219,46 @@ class Logs(Train):
             found = re.findall(r'^(?:\{"step": )?(\d+),', text, re.M)
             self.assertEqual(found, [str(i) for i in range(9)])
 
+    def test_a_checkpoint_has_its_lines_in_the_log(self):
+        """Killed, a training has logged every step before its last checkpoint."""
+        command = [EBMC, *self.plan, "--steps", 10**7, "--checkpoint", "c", "--checkpoint-every", 40, "--log", "l.csv"]
+        p = subprocess.Popen([*map(str, command), "-q", "-o", "none"], cwd=self.folder, env=self.environment())
+        while not (self.folder / "c").exists():
+            self.assertIsNone(p.poll())
+            time.sleep(0.001)
+        p.kill()
+        p.wait()
+        step = int(re.search(rb'"step":"(\d+)"', (self.folder / "c").read_bytes())[1])
+        self.ebmc(*self.plan, "--steps", step + 5, "--resume", "c", "--log", "l.csv", "-q", "-o", "none")
+        found = re.findall(r"^(\d+),", (self.folder / "l.csv").read_text(), re.M)
+        self.assertEqual(found, [str(i) for i in range(step + 5)])
+
+
+class Progress(Train):
+    def shown(self, columns):
+        """The first line on a terminal of so many columns."""
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        p = subprocess.Popen([*map(str, (EBMC, *self.plan, "--steps", 10**8, "-o", "none"))], cwd=self.folder,
+                             stderr=end, stdout=subprocess.DEVNULL, env=self.environment())
+        os.close(end)
+        text = b""
+        while text.count(b"\r") < 2:
+            text += os.read(terminal, 4096)
+        p.kill()
+        p.wait()
+        os.close(terminal)
+        self.assertTrue(text.startswith(b"\r\033[K"), text)
+        return text[4:].split(b"\r")[0].decode()
+
+    def test_a_line_fits_the_terminal(self):
+        line = r"^step \d+ of 100000000 \(0 %\), loss [^,]+(.*), [^,]+ steps/s, \d+ s left$"
+        self.assertRegex(re.search(line, self.shown(200))[1], r"^, parts \S+, gradient_norm \S+$")
+        narrow = self.shown(80)
+        self.assertLess(len(narrow), 80)
+        self.assertRegex(narrow, line)
+        self.assertEqual(len(self.shown(40)), 39)
+
 
 class Checkpoints(Train):
     def test_the_same_bits(self):
@@ -330,6 +373,9 @@ class NonFinite(Train):
     def test_skips(self):
         out = self.ebmc(*self.bad, "--on-nonfinite", "skip").stdout
         self.assertRegex(out, r"skipped +[4-5] steps that were not finite")
+        err = self.ebmc(*self.bad, "--on-nonfinite", "skip", "-q", "-o", "none").stderr
+        self.assertRegex(err, r"warning: [4-5] of 40 steps were passed over; the last of them, step \d+: \S+ is not "
+                              r"finite at data point \d+ of the batch \(row 100 of the data\)")
 
 
 class Recipes(Train):
@@ -355,6 +401,15 @@ class Recipes(Train):
                       self.ebmc("train", "m.ebm", code=2).stderr)
         self.write("m.ebm", MODEL + RECIPE.replace("batch = 32", "chains = 32"))
         self.assertIn("the recipe of 'train' has no line 'chains'", self.ebmc("train", "m.ebm", code=2).stderr)
+
+    def test_a_mistake_in_its_file(self):
+        """Not what the recipe would have said is missing, but the file's own mistake is told."""
+        self.write("m.ebm", (MODEL + RECIPE).replace("return [step", "return [step *"))
+        for command in (("train",), ("train", "--loss", "squares"), ()):
+            err = self.ebmc(*command, "m.ebm", code=1).stderr
+            self.assertIn("m.ebm:12:20: error: expected an expression, found '*' [syntax]", err)
+            self.assertNotIn("expected --", err)
+        self.assertIn("'n.ebm': cannot open", self.ebmc("train", "n.ebm", code=3).stderr)
 
 
 class DataSets(Train):
@@ -391,6 +446,8 @@ class Output(Train):
     def test_a_name_that_cannot_be(self):
         for more, code, words in ((("-o", "w.npy"), 2, "ends in .safetensors or .npz, found 'w.npy'"),
                                   (("-o", "no/w.npz"), 5, "no/w.npz"),
+                                  (("-o", "w.npz", "--checkpoint", "w.npz"), 2, "'w.npz' is where --output goes"),
+                                  (("--log", "l.csv", "--checkpoint", "l.csv"), 2, "'l.csv' is where --log goes"),
                                   (("--log", "l.txt"), 2, "ends in .csv or .jsonl, found 'l.txt'"),
                                   (("--log", "no/l.csv"), 5, "cannot write"),
                                   (("--checkpoint", "no/c"), 5, "cannot write")):
