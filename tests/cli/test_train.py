@@ -127,6 +127,21 @@ class Weights(Train):
         self.assertEqual(npz(self.folder / "w.npz")["m"].shape, (3, 2))
 
 
+    def test_a_column_beside_a_buffer(self):
+        self.write("b.ebm", MODEL.replace("dataset line", """loss weighed(E: energy(real[2]), x: real[2], weight: real) -> real {
+    buffer chains[16]: real[2] ~ normal(0, 1)
+    let c = chains.draw()
+    c.value = x
+    return weight * (E(x) - E(c.value))
+}
+dataset line"""))
+        self.ebmc("check", "b.ebm")  # which has no batch that could be larger than the buffer
+        self.write("ones.npy", Array((300,), [1.0] * 300))
+        plan = ("train", "b.ebm", "--loss", "weighed", "--data", "x.npy", "--data", "weight=ones.npy", "--steps", 3)
+        self.ebmc(*plan, "--batch", 16, "-q", "-o", "none")
+        self.assertIn("has 16 slots and a batch 17", self.ebmc(*plan, "--batch", 17, "-o", "none", code=1).stderr)
+
+
 class Hyperparameters(Train):
     def log(self, *args):
         self.ebmc(*self.plan, "--steps", 3, "--log", "l.csv", "-q", "-o", "none", *args)
