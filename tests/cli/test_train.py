@@ -101,6 +101,13 @@ class Weights(Train):
         err = self.ebmc("train", "n.ebm", *self.plan[2:], "--weights", "odd.npz", code=3).stderr
         self.assertIn("missing 'r', unknown 's'", err)
 
+    def test_files_that_hold_something_else(self):
+        self.write("one.npy", Array((), [1.0]))
+        err = self.ebmc(*self.plan, "--weights", "x.npy", code=3).stderr
+        self.assertIn("--weights: 'x.npy' holds an array without a name: expected .safetensors or .npz", err)
+        err = self.ebmc("train", "m.ebm", "--loss", "squares", "--data", "one.npy", code=3).stderr
+        self.assertIn("'x': expected rows of numbers, found one number", err)
+
     def test_samples_with_what_was_learnt(self):
         for name in ("w.safetensors", "w.npz"):
             self.ebmc(*self.plan, "--steps", 50, "-o", name, "-q")
@@ -187,6 +194,14 @@ class Hyperparameters(Train):
                                 more)
         out = self.ebmc(*self.plan, "--steps", 3, "--ema", 0.9).stdout
         self.assertIn("weights.safetensors (moving average)", out)
+
+    def test_whose_range_is_left(self):
+        for option, value, words in (("--ema", 1, "expected 0 <= decay < 1, found 1\n      = help: --ema gives"),
+                                     ("--accumulate", 0, "help: --accumulate gives the optimizer 'accumulated' its 'every'"),
+                                     ("--accumulate", 1.5, "help: --accumulate"), ("--clip-norm", 0, "help: --clip-norm"),
+                                     ("--clip-value", -1, "help: --clip-value")):
+            self.assertIn(words, self.ebmc(*self.plan, option, value, code=2).stderr)
+        self.assertNotIn("help", self.ebmc(*self.plan, "--ema", 0.9, "--lr", -1, code=2).stderr)
 
     def test_help(self):
         out = self.ebmc("train", "m.ebm", "--loss", "squares", "--dataset", "two_moons", "--optimizer", "sgd",
