@@ -364,14 +364,15 @@ warn_of_skipped(const Trainer *t)
     putc('\n', stderr);
 }
 
-/* Writes what there is, whatever has ended the training. */
+/* Writes what there is, whatever has ended the training; the checkpoint unless just that has
+ * failed. */
 static int
-finish(Trainer *t, EbmStatus status)
+finish(Trainer *t, EbmStatus status, bool saves)
 {
     uint64_t numbers;
     bool averaged;
     int code = weights_write(t->session.training, t->weights, &numbers, &averaged),
-        saved = save(t);
+        saved = saves ? save(t) : EXIT_done;
 
     code = code ? code : saved;
     catch_nothing(); /* only now: what was learnt is on the disk */
@@ -407,7 +408,7 @@ train_session(Trainer *t)
     catch_signals(cancel, s->training);
     code = train(t, &status);
     bool trained = status == EBM_OK || status == EBM_CANCELLED || t->diverged;
-    int finished = trained ? finish(t, status) : code;
+    int finished = trained ? finish(t, status, !code) : code;
     catch_nothing();
     int logged = log_close(&t->log);
     return code ? code : logged ? logged : finished;
