@@ -76,8 +76,11 @@ copy_shape(Reading *r, const EbmNamed *from, const char *name, uint32_t leading,
     Type type = {.dtype = (uint8_t)array_dtype(from->array.type)};
     uint32_t rank = from->array.rank;
     uint64_t count = 1;
-    bool fits = type.dtype != DT_none && rank >= leading && rank <= MAX_RANK;
+    bool fits = type.dtype != DT_none && rank <= MAX_RANK;
 
+    if (rank < leading)
+        return rt_fail(&r->error, RT_SHAPE, "'%s': expected rows of numbers, found one number",
+                       name);
     for (uint32_t i = leading; fits && i < rank; i++) {
         uint64_t size = from->array.shape[i];
         fits = size <= UINT32_MAX && !__builtin_mul_overflow(count, size, &count) &&

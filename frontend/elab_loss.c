@@ -56,10 +56,12 @@ solve_statics(LossText *l, Env *env)
     elab_solve_end(l->e, &s, env);
 }
 
+/* Where no data point is, `x` and its columns are names without a value. */
 static void
 bind_params(LossText *l, Env *env, Value x)
 {
     Elab *e = l->e;
+    bool no_point = x.kind == VAL_none;
 
     for (uint32_t i = 0; i < l->decl->n_params; i++) {
         const Param *p = l->decl->params[i];
@@ -70,7 +72,8 @@ bind_params(LossText *l, Env *env, Value x)
                             arena_printf(e->arena, "'%s'", p->name));
             elab_bind(e, env, p->name, x, p->name_span);
         } else if (!p->value) {
-            elab_bind(e, env, p->name, elab_column(e, env, p), p->name_span);
+            elab_bind(e, env, p->name, no_point ? NO_VALUE : elab_column(e, env, p),
+                      p->name_span);
         } else {
             elab_bind_hyper(e, env, HYPER_loss, l->decl, p);
         }

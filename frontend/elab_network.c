@@ -94,16 +94,31 @@ layer_list(Elab *e, Env *env, const Stmt *s, const FnVal *fn)
     return v;
 }
 
+static bool
+is_network(Value v)
+{
+    return v.kind == VAL_fn && v.fn->kind == FN_decl &&
+           (v.fn->decl->kind == DECL_NETWORK || v.fn->decl->kind == DECL_ENERGY);
+}
+
+/* `layer l = Linear(2, 64)`, as other languages have it, would be a call. */
+static bool
+is_called(Elab *e, Env *env, const Expr *x)
+{
+    if (x->kind != EXPR_CALL || x->n_args == 0 || x->args[0]->name)
+        return false;
+    return is_network(elab_eval(e, env, x->left, MODE_term));
+}
+
 void
 elab_bind_layer(Elab *e, Env *env, const Stmt *s)
 {
-    Value v = elab_eval(e, env, s->value, MODE_term);
+    Value v = is_called(e, env, s->value) ? FAIL(e, elab_layer_call, s->value->span, s->name)
+                                          : elab_eval(e, env, s->value, MODE_term);
 
     if (!env->path)
         v = FAIL(e, elab_place, s->span, "layer", "a network or an energy");
-    if (!elab_is_poison(v) &&
-        (v.kind != VAL_fn || v.fn->kind != FN_decl ||
-         (v.fn->decl->kind != DECL_NETWORK && v.fn->decl->kind != DECL_ENERGY)))
+    if (!elab_is_poison(v) && !is_network(v))
         v = FAIL(e, elab_layer, s->value->span, elab_value_text(e, v));
     if (!elab_is_poison(v))
         v = s->n_dims ? layer_list(e, env, s, v.fn)

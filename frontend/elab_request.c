@@ -165,8 +165,25 @@ shape_of(Elab *e, Value v)
     return r;
 }
 
+/* What `Moons[h = 64]`, or `Moons[64]`, says of the static parameter; NULL: it says nothing. */
+static Named *
+said_of(FnVal *fn, const Static *st)
+{
+    const Decl *d = fn->decl;
+    bool in_place = true;
+
+    for (uint32_t i = 0; i < fn->n_statics; i++) {
+        const char *name = fn->statics[i].name;
+        in_place &= i < d->n_statics && !d->statics[i]->pack;
+        if (name ? strcmp(name, st->name) == 0 : in_place && d->statics[i] == st)
+            return &fn->statics[i];
+    }
+    return NULL;
+}
+
+/* An option goes before what is said of the parameter already, unless it is said `again`. */
 static void
-give_static(Elab *e, FnVal *fn, const Expr *x, const char *name)
+give_static(Elab *e, FnVal *fn, const Expr *x, const char *name, bool again)
 {
     const Static *st = find_static(fn->decl, name);
 
@@ -176,17 +193,10 @@ give_static(Elab *e, FnVal *fn, const Expr *x, const char *name)
     Value v = elab_eval(e, &env, x, MODE_term);
     if (elab_is_poison(v))
         return;
-    fn->statics[fn->n_statics++] =
-        (Named){.name = st->name, .span = x->span, .value = st->pack ? shape_of(e, v) : v};
-}
-
-static bool
-is_given(const FnVal *fn, const char *name)
-{
-    for (uint32_t i = 0; i < fn->n_statics; i++)
-        if (fn->statics[i].name && strcmp(fn->statics[i].name, name) == 0)
-            return true;
-    return false;
+    Named *said = again ? NULL : said_of(fn, st);
+    const char *as = said ? said->name : st->name;
+    said = said ? said : &fn->statics[fn->n_statics++];
+    *said = (Named){.name = as, .span = x->span, .value = st->pack ? shape_of(e, v) : v};
 }
 
 const Expr *const *
@@ -198,6 +208,16 @@ elab_parse_statics(Elab *e)
     for (size_t i = 0; i < rq->n_statics; i++)
         x[i] = elab_parse_setting(e, &rq->statics[i], "-S ");
     return x;
+}
+
+/* Does an `-S` before number `at` name the same one?  Then both are said, and clash. */
+static bool
+is_repeated(const ElabRequest *rq, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(rq->statics[i].name, rq->statics[at].name) == 0)
+            return true;
+    return false;
 }
 
 FnVal *
@@ -212,13 +232,12 @@ elab_give_statics(Elab *e, FnVal *fn, HyperOwner owner, const Expr *const *x)
     for (uint32_t i = 0; i < fn->n_statics; i++)
         with->statics[i] = fn->statics[i];
     with->derived = NULL;
-    for (size_t i = 0; i < rq->n_statics; i++)
-        give_static(e, with, x[i], rq->statics[i].name);
-    for (size_t i = 0; i < set->n; i++)
-        if (find_static(fn->decl, set->setting[i].name) &&
-            !is_given(with, set->setting[i].name))
+    for (size_t i = set->n; i-- > 0;) /* of settings the first counts */
+        if (find_static(fn->decl, set->setting[i].name))
             give_static(e, with, elab_parse_setting(e, &set->setting[i], "--"),
-                        set->setting[i].name);
+                        set->setting[i].name, false);
+    for (size_t i = 0; i < rq->n_statics; i++)
+        give_static(e, with, x[i], rq->statics[i].name, is_repeated(rq, i));
     return with;
 }
 

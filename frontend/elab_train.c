@@ -61,7 +61,8 @@ elab_column(Elab *e, const Env *env, const Param *p)
         return FAIL(e, elab_no_column, p->span, point->dataset->decl->name, p->name);
     Diag *d = complain(e, elab_no_point, p->span, p->name);
     diag_help(e->diags, d,
-              "the first contents of a buffer are computed for each slot by itself");
+              "the first contents of a buffer are computed for each slot by itself; of "
+              "persistent_contrastive_divergence, `warm = 0` leaves the energy out of them");
     return POISON;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "tools/choices.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,13 +103,20 @@ choose_names(Session *s)
  * hyperparameters are those of `using` then.  The last is the outermost. */
 static const struct {
     size_t option;
-    const char *name, *param;
+    const char *word, *name, *param;
 } wrapper[] = {
-    {offsetof(Args, clip_value), "clipped_value", "max_value"},
-    {offsetof(Args, clip_norm), "clipped", "max_norm"},
-    {offsetof(Args, ema), "averaged", "decay"},
-    {offsetof(Args, accumulate), "accumulated", "every"},
+    {offsetof(Args, clip_value), "clip-value", "clipped_value", "max_value"},
+    {offsetof(Args, clip_norm), "clip-norm", "clipped", "max_norm"},
+    {offsetof(Args, ema), "ema", "averaged", "decay"},
+    {offsetof(Args, accumulate), "accumulate", "accumulated", "every"},
 };
+enum { WRAPPERS = sizeof wrapper / sizeof *wrapper };
+
+static const char *
+wrapper_value(const Session *s, size_t i)
+{
+    return *(const char *const *)((const char *)s->args + wrapper[i].option);
+}
 
 static char *
 keep(Session *s, char *text)
@@ -144,12 +152,42 @@ wrap(Session *s, const char *name, const char *param, const char *value)
 static int
 wrap_optimizer(Session *s)
 {
-    for (size_t i = 0; i < sizeof wrapper / sizeof *wrapper; i++) {
-        const char *value = *(const char *const *)((const char *)s->args + wrapper[i].option);
+    for (size_t i = 0; i < WRAPPERS; i++) {
+        const char *value = wrapper_value(s, i);
         if (value && !wrap(s, wrapper[i].name, wrapper[i].param, value))
             return EXIT_memory;
     }
     return EXIT_done;
+}
+
+static bool
+has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = text; (at = strstr(at, word)); at += n)
+        if ((at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) &&
+            !(isalnum((unsigned char)at[n]) || at[n] == '_'))
+            return true;
+    return false;
+}
+
+size_t
+wrapper_in(const Session *s, const char *text)
+{
+    size_t i = 0;
+
+    while (i < WRAPPERS && !(wrapper_value(s, i) && has_word(text, wrapper[i].param)))
+        i++;
+    return i;
+}
+
+void
+help_with_wrapper(size_t i)
+{
+    if (i < WRAPPERS)
+        fprintf(stderr, "      = help: --%s gives the optimizer '%s' its '%s'\n",
+                wrapper[i].word, wrapper[i].name, wrapper[i].param);
 }
 
 /* ---- settings */

@@ -59,8 +59,9 @@ run(Args *args)
         printf("ebmc %s\n", ebm_version());
         return EXIT_done;
     }
-    if (!apply_recipe(args))
-        return EXIT_usage;
+    int code = apply_recipe(args);
+    if (code)
+        return code;
     if (args->command->run)
         return args->command->run(args);
     complain("'%s' cannot run yet", args->command->name);

@@ -84,10 +84,11 @@ apply_line(Args *args, const Args *given, const EbmSetting *line)
     return o->kind == OPTION_flag ? set_flag(args, o, line) : set_option(args, o, text);
 }
 
-bool
+int
 apply_recipe(Args *args)
 {
     EbmProgramOptions choice = EBM_PROGRAM_OPTIONS_INIT;
+    EbmReport *report = NULL;
     bool trains = args->command->groups & GROUP_training, right = true;
     EbmRecipe which = trains ? EBM_RECIPE_train : EBM_RECIPE_sample;
     EbmCatalog *catalog = NULL;
@@ -95,15 +96,15 @@ apply_recipe(Args *args)
 
     if (!args->model || !(args->command->groups & (GROUP_training | GROUP_sampling)) ||
         !is_file(args->model) || (!trains && args->dataset)) /* a data set is no experiment */
-        return true;
+        return EXIT_done;
     choice.file = args->model;
-    if (ebm_catalog_create(&choice, &catalog, NULL) != EBM_OK)
-        return true; /* the command itself says what is wrong with the file */
-    for (size_t i = 0; i < ebm_catalog_recipe_count(catalog, which) && right; i++) {
+    EbmStatus status = ebm_catalog_create(&choice, &catalog, &report);
+    int code = finish_report(status, report);
+    for (size_t i = 0; !code && i < ebm_catalog_recipe_count(catalog, which) && right; i++) {
         EbmSetting line;
         ebm_catalog_recipe(catalog, which, i, &line);
         right = apply_line(args, &given, &line);
     }
     ebm_catalog_free(catalog);
-    return right;
+    return code || right ? code : EXIT_usage;
 }

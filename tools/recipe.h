@@ -10,7 +10,9 @@
 
 #include "tools/args.h"
 
-/* Adds the lines of the model's recipe for the command, if it has one.  False: reported. */
-bool apply_recipe(Args *args);
+/* Adds the lines of the model's recipe for the command, if it has one.  EXIT_done, or reported,
+ * as is what is wrong with the file: without its recipe nothing that a command misses can be
+ * told. */
+int apply_recipe(Args *args);
 
 #endif

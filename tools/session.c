@@ -287,7 +287,10 @@ session_program(Session *s)
         return code;
     EbmStatus status = ebm_program_create(&s->choice, &s->program, &report);
     bool open = mentions(report, "elab_open_static");
+    size_t wrapper = wrapper_in(s, ebm_report_text(report));
     code = finish_report(status, report);
+    if (code)
+        help_with_wrapper(wrapper);
     return open && help_with_statics(s) ? EXIT_usage : code;
 }
 
@@ -333,6 +336,12 @@ bind_weights(Session *s)
     EbmNamed *named = calloc(n + 1, sizeof *named);
     for (size_t i = 0; named && i < n; i++)
         ebm_file_get(s->weights_file, i, &named[i]);
+    if (named && n == 1 && !*named[0].name) {
+        complain("--weights: '%s' holds an array without a name: expected .safetensors or .npz",
+                 s->args->weights);
+        free(named);
+        return EXIT_data;
+    }
     status = s->training ? ebm_training_set_params(s->training, named, n, &report)
                          : ebm_run_set_params(s->run, named, n, &report);
     free(named);

@@ -14,6 +14,7 @@
 #include "tools/stop.h"
 #include "tools/table.h"
 #include "tools/train_log.h"
+#include "tools/train_progress.h"
 #include "tools/weights.h"
 
 /* What the command line asks for, and how it goes. */
@@ -126,12 +127,24 @@ count_steps(Trainer *t)
 
 /* ---- before the work */
 
+static bool
+is_same(const char *path, const char *other)
+{
+    return other && strcmp(path, other) == 0;
+}
+
 static int
 check_outputs(const Trainer *t)
 {
     const Args *a = t->session.args;
     int code = t->weights ? weights_check(t->weights) : EXIT_done;
 
+    if (!code && t->checkpoint &&
+        (is_same(t->checkpoint, t->weights) || is_same(t->checkpoint, a->log))) {
+        complain("--checkpoint: '%s' is where %s goes", t->checkpoint,
+                 is_same(t->checkpoint, t->weights) ? "--output" : "--log");
+        return EXIT_usage;
+    }
     code = code || !a->log ? code : log_check(a->log);
     return code || !t->checkpoint || may_write(t->checkpoint) ? code : EXIT_output;
 }
@@ -160,35 +173,7 @@ resume(Trainer *t)
     return finish_report(status, report);
 }
 
-/* ---- progress */
-
-static void
-print_reports(const Trainer *t, const EbmTrainingStep *s)
-{
-    const EbmTraining *training = t->session.training;
-
-    for (size_t i = 0; i < ebm_training_report_count(training); i++)
-        fprintf(stderr, ", %s %.4g", ebm_training_report(training, i), s->reports[i]);
-}
-
-static void
-show_step(const Trainer *t, const EbmTrainingStep *s)
-{
-    uint64_t all = t->plan.steps, made = s->step + 1;
-    uint64_t here = made - t->first_step;
-    double rate = ebm_training_seconds(t->session.training) > 0
-                      ? (double)here / ebm_training_seconds(t->session.training)
-                      : 0;
-
-    fprintf(stderr, "\r\033[Kstep %" PRIu64 " of %" PRIu64 " (%.0f %%), loss %.5g", made, all,
-            all ? 100.0 * (double)made / (double)all : 100.0, s->loss);
-    print_reports(t, s);
-    if (s->skipped)
-        fprintf(stderr, ", %" PRIu64 " skipped", s->skipped);
-    fprintf(stderr, ", %.4g steps/s, %.0f s left", rate,
-            rate > 0 ? (double)(all - made) / rate : 0.0);
-    fflush(stderr);
-}
+/* ---- running */
 
 static int
 on_step(void *user, const EbmTrainingStep *s)
@@ -200,12 +185,10 @@ on_step(void *user, const EbmTrainingStep *s)
     log_step(&t->log, s);
     if (t->show && (s->seconds < t->shown || s->seconds >= t->shown + 0.1)) {
         t->shown = s->seconds;
-        show_step(t, s);
+        progress_show(t->session.training, s, t->first_step);
     }
     return 0;
 }
-
-/* ---- running */
 
 static int
 save(Trainer *t)
@@ -214,6 +197,7 @@ save(Trainer *t)
 
     if (!t->checkpoint)
         return EXIT_done;
+    log_flush(&t->log); /* a training taken up from here has the lines before it */
     EbmStatus status = ebm_training_save(t->session.training, t->checkpoint, &report);
     return finish_report(status, report) ? EXIT_output : EXIT_done;
 }
@@ -254,7 +238,7 @@ train(Trainer *t, EbmStatus *ret_status)
             code = save(t);
     } while (*ret_status == EBM_OK && !code && ebm_training_step(training) < t->plan.steps);
     if (t->show)
-        fputs("\r\033[K", stderr);
+        progress_clear();
     ebm_training_broken(training, &broken);
     t->diverged = *ret_status == EBM_NOT_FINITE && *broken.term; /* else it could not begin */
     if (*ret_status == EBM_OK || *ret_status == EBM_CANCELLED) {
@@ -359,19 +343,42 @@ say_how_to_resume(const Trainer *t)
         fprintf(stderr, "ebmc: stopped before step %" PRIu64 "\n", step);
 }
 
-/* Writes what there is, whatever has ended the training. */
+/* A step that was passed over is told even where no table is. */
+static void
+warn_of_skipped(const Trainer *t)
+{
+    const EbmTraining *training = t->session.training;
+    EbmBroken b = EBM_BROKEN_INIT;
+
+    ebm_training_broken(training, &b);
+    if (t->diverged || !*b.term)
+        return;
+    fprintf(stderr,
+            "warning: %" PRIu64 " of %" PRIu64 " steps were passed over; the last of "
+            "them, step %" PRIu64 ": %s is not finite",
+            ebm_training_skipped(training), ebm_training_step(training), b.step, b.term);
+    if (b.point != UINT64_MAX)
+        fprintf(stderr, " at data point %" PRIu64 " of the batch", b.point);
+    if (b.row != UINT64_MAX)
+        fprintf(stderr, " (row %" PRIu64 " of the data)", b.row);
+    putc('\n', stderr);
+}
+
+/* Writes what there is, whatever has ended the training; the checkpoint unless just that has
+ * failed. */
 static int
-finish(Trainer *t, EbmStatus status)
+finish(Trainer *t, EbmStatus status, bool saves)
 {
     uint64_t numbers;
     bool averaged;
     int code = weights_write(t->session.training, t->weights, &numbers, &averaged),
-        saved = save(t);
+        saved = saves ? save(t) : EXIT_done;
 
     code = code ? code : saved;
     catch_nothing(); /* only now: what was learnt is on the disk */
     if (code)
         return code;
+    warn_of_skipped(t);
     if (t->session.args->json)
         print_json_result(t, numbers, averaged);
     else if (!t->session.args->quiet)
@@ -401,7 +408,7 @@ train_session(Trainer *t)
     catch_signals(cancel, s->training);
     code = train(t, &status);
     bool trained = status == EBM_OK || status == EBM_CANCELLED || t->diverged;
-    int finished = trained ? finish(t, status) : code;
+    int finished = trained ? finish(t, status, !code) : code;
     catch_nothing();
     int logged = log_close(&t->log);
     return code ? code : logged ? logged : finished;

@@ -149,7 +149,15 @@ log_open(TrainLog *ret, const char *path, uint64_t every, uint64_t step,
         write_header(ret);
     keep_lines(ret, before, step);
     free(before);
+    log_flush(ret);
     return EXIT_done;
+}
+
+void
+log_flush(TrainLog *log)
+{
+    if (log->file)
+        fflush(log->file);
 }
 
 void

@@ -34,6 +34,9 @@ int log_open(TrainLog *ret, const char *path, uint64_t every, uint64_t step,
 /* The line of a step, if it is one of those that are logged. */
 void log_step(TrainLog *log, const EbmTrainingStep *step);
 
+/* What was logged is in the file from here on. */
+void log_flush(TrainLog *log);
+
 /* EXIT_output, which is reported, if any line could not be written. */
 int log_close(TrainLog *log);
 

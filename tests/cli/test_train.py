@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """ebmc train: weights, logs, checkpoints, recipes, and data sets that are drawn from."""
+import fcntl
 import json
 import os
+import pty
 import random
 import re
 import signal
 import struct
 import subprocess
+import termios
 import time
 
 from cli import EBMC, Array, Case, main, npy, npz
@@ -98,6 +101,13 @@ class Weights(Train):
         err = self.ebmc("train", "n.ebm", *self.plan[2:], "--weights", "odd.npz", code=3).stderr
         self.assertIn("missing 'r', unknown 's'", err)
 
+    def test_files_that_hold_something_else(self):
+        self.write("one.npy", Array((), [1.0]))
+        err = self.ebmc(*self.plan, "--weights", "x.npy", code=3).stderr
+        self.assertIn("--weights: 'x.npy' holds an array without a name: expected .safetensors or .npz", err)
+        err = self.ebmc("train", "m.ebm", "--loss", "squares", "--data", "one.npy", code=3).stderr
+        self.assertIn("'x': expected rows of numbers, found one number", err)
+
     def test_samples_with_what_was_learnt(self):
         for name in ("w.safetensors", "w.npz"):
             self.ebmc(*self.plan, "--steps", 50, "-o", name, "-q")
@@ -124,6 +134,21 @@ class Weights(Train):
         self.assertEqual(npz(self.folder / "w.npz")["m"].shape, (3, 2))
 
 
+    def test_a_column_beside_a_buffer(self):
+        self.write("b.ebm", MODEL.replace("dataset line", """loss weighed(E: energy(real[2]), x: real[2], weight: real) -> real {
+    buffer chains[16]: real[2] ~ normal(0, 1)
+    let c = chains.draw()
+    c.value = x
+    return weight * (E(x) - E(c.value))
+}
+dataset line"""))
+        self.ebmc("check", "b.ebm")  # which has no batch that could be larger than the buffer
+        self.write("ones.npy", Array((300,), [1.0] * 300))
+        plan = ("train", "b.ebm", "--loss", "weighed", "--data", "x.npy", "--data", "weight=ones.npy", "--steps", 3)
+        self.ebmc(*plan, "--batch", 16, "-q", "-o", "none")
+        self.assertIn("has 16 slots and a batch 17", self.ebmc(*plan, "--batch", 17, "-o", "none", code=1).stderr)
+
+
 class Hyperparameters(Train):
     def log(self, *args):
         self.ebmc(*self.plan, "--steps", 3, "--log", "l.csv", "-q", "-o", "none", *args)
@@ -140,6 +165,20 @@ class Hyperparameters(Train):
         self.assertAlmostEqual(self.log("--k", 3)[0]["parts"], 3 * self.log()[0]["parts"], places=4)
         self.assertAlmostEqual(self.log("-S", "k=3")[0]["parts"], 3 * self.log()[0]["parts"], places=4)
 
+    def test_an_option_goes_before_the_name_with_arguments(self):
+        three = self.log("--k", 3)[0]["parts"]
+        for loss in ("squares[k = 2]", "squares[k = 2](weight = 1)"):
+            for more in (("--k", 3), ("--loss.k", 3), ("-S", "k=3")):
+                self.assertEqual(self.log("--loss", loss, *more)[0]["parts"], three, (loss, more))
+        self.write("wide.ebm", """energy Wide[h = 3](x: real[2]) -> real {
+            param w: real[h] = 0.0
+            return sum(w * norm(x))
+        }
+        train { energy = Wide[5]\n loss = score_matching\n data = two_moons\n steps = 1\n output = "none" }""")
+        for more, parameters in (((), 5), (("--h", 7), 7), (("-S", "h=8"), 8), (("--energy", "Wide"), 3)):
+            out = self.ebmc("train", "wide.ebm", *more).stdout
+            self.assertRegex(out, rf"parameters +{parameters}\n")
+
     def test_schedules(self):
         self.same(self.train("--steps", 9, "--lr", "0.1 / (1 + 0 * t)"), self.train("--steps", 9, "--lr", 0.1))
         a = self.train("--steps", 9, "--lr", "0.1 / (1 + t)")
@@ -155,6 +194,14 @@ class Hyperparameters(Train):
                                 more)
         out = self.ebmc(*self.plan, "--steps", 3, "--ema", 0.9).stdout
         self.assertIn("weights.safetensors (moving average)", out)
+
+    def test_whose_range_is_left(self):
+        for option, value, words in (("--ema", 1, "expected 0 <= decay < 1, found 1\n      = help: --ema gives"),
+                                     ("--accumulate", 0, "help: --accumulate gives the optimizer 'accumulated' its 'every'"),
+                                     ("--accumulate", 1.5, "help: --accumulate"), ("--clip-norm", 0, "help: --clip-norm"),
+                                     ("--clip-value", -1, "help: --clip-value")):
+            self.assertIn(words, self.ebmc(*self.plan, option, value, code=2).stderr)
+        self.assertNotIn("help", self.ebmc(*self.plan, "--ema", 0.9, "--lr", -1, code=2).stderr)
 
     def test_help(self):
         out = self.ebmc("train", "m.ebm", "--loss", "squares", "--dataset", "two_moons", "--optimizer", "sgd",
@@ -201,6 +248,46 @@ class Logs(Train):
             text = (self.folder / name).read_text()
             found = re.findall(r'^(?:\{"step": )?(\d+),', text, re.M)
             self.assertEqual(found, [str(i) for i in range(9)])
+
+    def test_a_checkpoint_has_its_lines_in_the_log(self):
+        """Killed, a training has logged every step before its last checkpoint."""
+        command = [EBMC, *self.plan, "--steps", 10**7, "--checkpoint", "c", "--checkpoint-every", 40, "--log", "l.csv"]
+        p = subprocess.Popen([*map(str, command), "-q", "-o", "none"], cwd=self.folder, env=self.environment())
+        while not (self.folder / "c").exists():
+            self.assertIsNone(p.poll())
+            time.sleep(0.001)
+        p.kill()
+        p.wait()
+        step = int(re.search(rb'"step":"(\d+)"', (self.folder / "c").read_bytes())[1])
+        self.ebmc(*self.plan, "--steps", step + 5, "--resume", "c", "--log", "l.csv", "-q", "-o", "none")
+        found = re.findall(r"^(\d+),", (self.folder / "l.csv").read_text(), re.M)
+        self.assertEqual(found, [str(i) for i in range(step + 5)])
+
+
+class Progress(Train):
+    def shown(self, columns):
+        """The first line on a terminal of so many columns."""
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        p = subprocess.Popen([*map(str, (EBMC, *self.plan, "--steps", 10**8, "-o", "none"))], cwd=self.folder,
+                             stderr=end, stdout=subprocess.DEVNULL, env=self.environment())
+        os.close(end)
+        text = b""
+        while text.count(b"\r") < 2:
+            text += os.read(terminal, 4096)
+        p.kill()
+        p.wait()
+        os.close(terminal)
+        self.assertTrue(text.startswith(b"\r\033[K"), text)
+        return text[4:].split(b"\r")[0].decode()
+
+    def test_a_line_fits_the_terminal(self):
+        line = r"^step \d+ of 100000000 \(0 %\), loss [^,]+(.*), [^,]+ steps/s, \d+ s left$"
+        self.assertRegex(re.search(line, self.shown(200))[1], r"^, parts \S+, gradient_norm \S+$")
+        narrow = self.shown(80)
+        self.assertLess(len(narrow), 80)
+        self.assertRegex(narrow, line)
+        self.assertEqual(len(self.shown(40)), 39)
 
 
 class Checkpoints(Train):
@@ -316,6 +403,9 @@ class NonFinite(Train):
     def test_skips(self):
         out = self.ebmc(*self.bad, "--on-nonfinite", "skip").stdout
         self.assertRegex(out, r"skipped +[4-5] steps that were not finite")
+        err = self.ebmc(*self.bad, "--on-nonfinite", "skip", "-q", "-o", "none").stderr
+        self.assertRegex(err, r"warning: [4-5] of 40 steps were passed over; the last of them, step \d+: \S+ is not "
+                              r"finite at data point \d+ of the batch \(row 100 of the data\)")
 
 
 class Recipes(Train):
@@ -341,6 +431,15 @@ class Recipes(Train):
                       self.ebmc("train", "m.ebm", code=2).stderr)
         self.write("m.ebm", MODEL + RECIPE.replace("batch = 32", "chains = 32"))
         self.assertIn("the recipe of 'train' has no line 'chains'", self.ebmc("train", "m.ebm", code=2).stderr)
+
+    def test_a_mistake_in_its_file(self):
+        """Not what the recipe would have said is missing, but the file's own mistake is told."""
+        self.write("m.ebm", (MODEL + RECIPE).replace("return [step", "return [step *"))
+        for command in (("train",), ("train", "--loss", "squares"), ()):
+            err = self.ebmc(*command, "m.ebm", code=1).stderr
+            self.assertIn("m.ebm:12:20: error: expected an expression, found '*' [syntax]", err)
+            self.assertNotIn("expected --", err)
+        self.assertIn("'n.ebm': cannot open", self.ebmc("train", "n.ebm", code=3).stderr)
 
 
 class DataSets(Train):
@@ -377,6 +476,8 @@ class Output(Train):
     def test_a_name_that_cannot_be(self):
         for more, code, words in ((("-o", "w.npy"), 2, "ends in .safetensors or .npz, found 'w.npy'"),
                                   (("-o", "no/w.npz"), 5, "no/w.npz"),
+                                  (("-o", "w.npz", "--checkpoint", "w.npz"), 2, "'w.npz' is where --output goes"),
+                                  (("--log", "l.csv", "--checkpoint", "l.csv"), 2, "'l.csv' is where --log goes"),
                                   (("--log", "l.txt"), 2, "ends in .csv or .jsonl, found 'l.txt'"),
                                   (("--log", "no/l.csv"), 5, "cannot write"),
                                   (("--checkpoint", "no/c"), 5, "cannot write")):
