@@ -24,6 +24,17 @@ dim_slot(File *f, const char *name)
     return NULL;
 }
 
+/* Can values of this shape be what the type says?  Arrays have at least one element. */
+static bool
+has_axes(const ProgramShape *shape, const AstType *t)
+{
+    bool full = shape->type.rank == t->n_dims;
+
+    for (uint32_t i = 0; full && i < t->n_dims; i++)
+        full = shape->type.dim[i] > 0;
+    return full;
+}
+
 static void
 size_data(Elab *e, File *f, const Decl *d)
 {
@@ -34,7 +45,7 @@ size_data(Elab *e, File *f, const Decl *d)
         if (t->dims[i]->kind != EXPR_NAME || dim_slot(f, t->dims[i]->name))
             continue;
         static const int64_t guess[] = {3, 2, 5, 4};
-        if (!(shape && shape->type.rank == t->n_dims) && !e->checking)
+        if (!(shape && has_axes(shape, t)) && !e->checking)
             continue;
         f->dim[f->n_dims].name = t->dims[i]->name;
         f->dim[f->n_dims].size = e->checking ? guess[f->n_dims % 4] : shape->type.dim[i];
@@ -73,7 +84,7 @@ elab_names_dim(const File *f, const char *name)
 }
 
 static void
-complain_of_rank(Elab *e, const Decl *d, const ProgramShape *shape)
+complain_of_axes(Elab *e, const Decl *d, const ProgramShape *shape)
 {
     Dims have = {.rank = shape->type.rank};
 
@@ -92,7 +103,7 @@ elab_dim_value(Elab *e, File *f, const Decl *d, const char *name)
     if (size)
         return elab_value_int(*size);
     if (shape) {
-        complain_of_rank(e, d, shape);
+        complain_of_axes(e, d, shape);
         return POISON;
     }
     return FAIL(e, elab_no_data, d->name_span, d->name, d->name);
@@ -110,8 +121,8 @@ data_type(Elab *e, File *f, const Decl *d, Type *ret)
         complain(e, elab_no_data, d->name_span, d->name, d->name);
         return false;
     }
-    if (shape && shape->type.rank != d->type->n_dims) {
-        complain_of_rank(e, d, shape);
+    if (shape && !has_axes(shape, d->type)) {
+        complain_of_axes(e, d, shape);
         return false;
     }
     if (!elab_type_of(e, &env, d->type, ret))
