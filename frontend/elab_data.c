@@ -15,12 +15,12 @@ elab_given_shape(const Elab *e, const char *name)
     return NULL;
 }
 
-static int64_t *
-dim_slot(File *f, const char *name)
+static struct DataDim *
+find_dim(File *f, const char *name)
 {
     for (uint32_t i = 0; i < f->n_dims; i++)
         if (f->dim[i].name == name)
-            return &f->dim[i].size;
+            return &f->dim[i];
     return NULL;
 }
 
@@ -42,7 +42,7 @@ size_data(Elab *e, File *f, const Decl *d)
     const AstType *t = d->type;
 
     for (uint32_t i = 0; i < t->n_dims; i++) {
-        if (t->dims[i]->kind != EXPR_NAME || dim_slot(f, t->dims[i]->name))
+        if (t->dims[i]->kind != EXPR_NAME || find_dim(f, t->dims[i]->name))
             continue;
         static const int64_t guess[] = {3, 2, 5, 4};
         if (!(shape && has_axes(shape, t)) && !e->checking)
@@ -99,9 +99,11 @@ elab_dim_value(Elab *e, File *f, const Decl *d, const char *name)
     const ProgramShape *shape = elab_given_shape(e, d->name);
 
     size_file(e, f);
-    int64_t *size = dim_slot(f, name);
-    if (size)
-        return elab_value_int(*size);
+    struct DataDim *dim = find_dim(f, name);
+    if (dim) {
+        dim->read = true;
+        return elab_value_int(dim->size);
+    }
     if (shape) {
         complain_of_axes(e, d, shape);
         return POISON;

@@ -59,6 +59,22 @@ add_pack(Elab *e, Dims *d, Value v, Span span)
     return true;
 }
 
+/* A name in a size that nothing declares is, more often than not, a static parameter that was
+ * forgotten. */
+static bool
+dim_of(Elab *e, const Env *env, const Expr *x, int64_t *ret)
+{
+    size_t before = e->diags->count;
+
+    if (elab_static_int(e, env, x, "a size", ret))
+        return true;
+    Diag *last = e->diags->count > before ? &e->diags->diag[before] : NULL;
+    if (last && last->code == DIAG_elab_unknown_name && x->kind == EXPR_NAME && !last->help)
+        diag_help(e->diags, last,
+                  "a static parameter stands behind the declaration's name: [%s]", x->name);
+    return false;
+}
+
 static bool
 dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
 {
@@ -68,8 +84,7 @@ dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
         if (dims[i]->kind == EXPR_PACK) {
             if (!add_pack(e, ret, elab_eval(e, env, dims[i], MODE_term), dims[i]->span))
                 return false;
-        } else if (!elab_static_int(e, env, dims[i], "a size", &size) ||
-                   !add_dim(e, ret, size, dims[i]->span)) {
+        } else if (!dim_of(e, env, dims[i], &size) || !add_dim(e, ret, size, dims[i]->span)) {
             return false;
         }
     }
@@ -96,7 +111,8 @@ unknown_type(Elab *e, const AstType *t)
         return false;
     }
     Diag *d = complain(e, elab_unknown_type, t->span, t->name);
-    diag_near(e->diags, d, t->name, known, sizeof known / sizeof *known);
+    if (!diag_near(e->diags, d, t->name, known, sizeof known / sizeof *known))
+        diag_help(e->diags, d, "a number is a real, an int or a bool");
     return false;
 }
 

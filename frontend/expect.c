@@ -179,6 +179,10 @@ help_text(const Choice *c, int found)
         return "comparisons do not chain: write a < b and b < c";
     if (c->operators && c->has[COMMA] && c->has[SEP] && (found == ASSIGN || found == COLON))
         return "several at once are written a, b = 1, 2";
+    if (c->operators && c->has[DOTDOT] && found == LBRACE)
+        return "the turns of a loop are a range, 0..n";
+    if (c->operators && c->has[COMMA] && !c->has[SEP] && found == LBRACE)
+        return "every loop has a bound: while condition, at most 100 { ... }";
     if (c->has[ARROW] && found == ASSIGN)
         return "the type of the result is written '-> real'";
     if (found == SLASHES)
