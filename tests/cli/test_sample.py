@@ -297,6 +297,8 @@ energy E(x: real[2]) -> real = sum(x^2)
         again = self.ebmc("summary", "draws.npy").stdout.splitlines()
         self.assertEqual(again, run[:len(again)])
         self.assertEqual(len(again), 4)
+        self.ebmc(*self.run, "-o", "draws.csv")
+        self.assertEqual(self.ebmc("summary", "draws.csv").stdout.splitlines(), again)
 
     def test_quiet(self):
         done = self.ebmc(*self.run, "-q")
