@@ -144,12 +144,8 @@ parse_count(const char *option, const char *text, uint64_t low, uint64_t high, u
         *ret = value;
         return true;
     }
-    if (high == UINT64_MAX)
-        complain("--%s: expected a whole number from %llu on, found '%s'", option,
-                 (unsigned long long)low, text);
-    else
-        complain("--%s: expected a whole number from %llu to %llu, found '%s'", option,
-                 (unsigned long long)low, (unsigned long long)high, text);
+    complain("--%s: expected a whole number from %llu to %llu, found '%s'", option,
+             (unsigned long long)low, (unsigned long long)high, text);
     return false;
 }
 
