@@ -174,7 +174,7 @@ help_text(const Choice *c, int found)
     if (c->target)
         return "a statement that is only an expression does nothing: 'return' gives a value";
     if (c->statement && begins_expression(found))
-        return "a statement begins with a word or a name";
+        return "a statement begins with a word or a name; 'return' gives a value";
     if (c->operators && is_comparison(found))
         return "comparisons do not chain: write a < b and b < c";
     if (c->operators && c->has[COMMA] && c->has[SEP] && (found == ASSIGN || found == COLON))
