@@ -96,7 +96,7 @@ open_target(Session *s)
     s->features = host ? LLVMGetHostCPUFeatures() : LLVMCreateMessage("");
     if (LLVMGetTargetFromTriple(s->triple, &s->target, &s->message))
         return false;
-    return open_machine(s, s->spec->level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelLess);
+    return open_machine(s, s->spec->level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
 }
 
 /* Registers of 64 bytes, 32 of them, or of 32 bytes and 16. */
