@@ -3,7 +3,8 @@
  * explain.c -- why a step was not taken
  *
  * The chain is moved to that step again by the kernel, which makes the same bits, and the step
- * itself by the interpreter, which notices where numbers stop being finite.
+ * itself by the interpreter, which notices where numbers stop being finite.  What the step was
+ * given so, beside x, has been so since the chain started: then the start is made again.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -22,6 +23,7 @@ typedef struct Explanation {
     const void **input;
     unsigned char **condition;
     InterpBreak broken;
+    const char *started; /* the state that the start made so, if it broke there */
     Arena arena;
     DiagList diags;
 } Explanation;
@@ -106,6 +108,46 @@ copy_inputs(Explanation *x, EbmLaunch *launch)
     launch->exchange = x->condition;
 }
 
+static bool
+trace(Explanation *x, EbmEntry entry, InterpBreak *ret, RtError *error)
+{
+    EbmLaunch launch = rt_run_launch(x->run->run, entry);
+
+    copy_inputs(x, &launch);
+    return interpreter_trace(x->interpreter, entry, &launch, x->record[1], x->chain, x->step,
+                             ret, error);
+}
+
+/* The input that broke, if it is of this kind. */
+static const Input *
+broken_input(const Explanation *x, InputKind kind)
+{
+    const InterpBreak *b = &x->broken;
+    bool input = b->node && b->node->op == OP_arg;
+
+    return input && b->function->input[b->node->attr.i].kind == kind
+               ? &b->function->input[b->node->attr.i]
+               : NULL;
+}
+
+/* A chain that has not moved starts as it did. */
+static bool
+trace_start(Explanation *x, RtError *error)
+{
+    const Input *state = broken_input(x, INPUT_state);
+    InterpBreak start = {0};
+
+    if (!state)
+        return true;
+    if (!trace(x, EBM_ENTRY_start, &start, error))
+        return false;
+    if (start.node) {
+        x->broken = start;
+        x->started = state->name;
+    }
+    return true;
+}
+
 static EbmStatus
 repeat(Explanation *x, EbmReport **ret_report)
 {
@@ -118,13 +160,10 @@ repeat(Explanation *x, EbmReport **ret_report)
         return status;
     if (!allocate(x))
         return report_memory(ret_report);
-    EbmLaunch launch = rt_run_launch(x->run->run);
-    copy_inputs(x, &launch);
     if (!rt_run_replay(x->run->run, x->chain, x->step, x->record[0], &error))
         return report_error(ret_report, &error);
     copy_states(x);
-    if (!interpreter_trace(x->interpreter, &launch, x->record[1], x->chain, x->step, &x->broken,
-                           &error))
+    if (!trace(x, EBM_ENTRY_sample, &x->broken, &error) || !trace_start(x, &error))
         return report_error(ret_report, &error);
     return EBM_OK;
 }
@@ -242,6 +281,13 @@ what_broke(Explanation *x)
                         value, where);
 }
 
+/* An input stands nowhere in the text. */
+static Span
+place(const InterpBreak *b)
+{
+    return b->node->op == OP_arg ? (Span){0} : b->node->span;
+}
+
 static void
 say(void *user)
 {
@@ -249,9 +295,14 @@ say(void *user)
 
     x->diags =
         (DiagList){.arena = &x->arena, .sources = &x->run->kernel->program->reading.sources};
-    if (x->broken.node)
-        diag_add(&x->diags, DIAG_step_not_finite, x->broken.node->span,
-                 (unsigned long long)x->step, (unsigned long long)x->chain, what_broke(x));
+    if (!x->broken.node)
+        return;
+    const char *what = what_broke(x);
+    if (x->started)
+        what =
+            arena_printf(&x->arena, "'%s' was not finite from the start: %s", x->started, what);
+    diag_add(&x->diags, DIAG_step_not_finite, place(&x->broken), (unsigned long long)x->step,
+             (unsigned long long)x->chain, what);
 }
 
 EbmStatus

@@ -427,10 +427,11 @@ interpreter_engine(const Interpreter *in)
 }
 
 bool
-interpreter_trace(const Interpreter *in, const EbmLaunch *launch, const unsigned char *record,
-                  uint64_t chain, uint64_t step, InterpBreak *ret, RtError *error)
+interpreter_trace(const Interpreter *in, EbmEntry entry, const EbmLaunch *launch,
+                  const unsigned char *record, uint64_t chain, uint64_t step, InterpBreak *ret,
+                  RtError *error)
 {
-    Frame f = {.in = in, .launch = launch, .f = in->entry[EBM_ENTRY_sample]};
+    Frame f = {.in = in, .launch = launch, .f = in->entry[entry]};
     bool done = frame_open(&f, error);
 
     if (done) {

@@ -24,9 +24,9 @@ const Interpreter *interpreter_new(Arena *arena, const Module *module, uint32_t 
 
 RtEngine interpreter_engine(const Interpreter *in);
 
-/* Makes one step of a chain whose states are in `record`, as the manifest lays them out, and
- * says what was not finite first. */
-bool interpreter_trace(const Interpreter *in, const EbmLaunch *launch,
+/* Starts a chain, or makes one step of it, whose states are in `record`, as the manifest lays
+ * them out, and says what was not finite first. */
+bool interpreter_trace(const Interpreter *in, EbmEntry entry, const EbmLaunch *launch,
                        const unsigned char *record, uint64_t chain, uint64_t step,
                        InterpBreak *ret, RtError *error);
 

@@ -449,6 +449,15 @@ values_condition(const Values *v, uint32_t index, RtView *ret, RtError *error)
     return true;
 }
 
+static EbmStatus
+report_unset(EbmReport **ret_report, const char *name)
+{
+    char help[sizeof((EbmSlot){0}.name) + 40];
+
+    snprintf(help, sizeof help, "--data %s=FILE gives its values", name);
+    return report_say(ret_report, EBM_ARGUMENT_ERROR, help, "'%s' is not set", name);
+}
+
 EbmStatus
 values_bind(Values *v, const ValueRows *rows, EbmReport **ret_report)
 {
@@ -463,7 +472,7 @@ values_bind(Values *v, const ValueRows *rows, EbmReport **ret_report)
         if (b->input == UINT32_MAX)
             continue;
         if (!b->set)
-            return report_say(ret_report, EBM_ARGUMENT_ERROR, NULL, "'%s' is not set", b->name);
+            return report_unset(ret_report, b->name);
         v->input[b->input] = b->value.data;
     }
     for (uint32_t i = 0; i < m->n_hyper; i++)

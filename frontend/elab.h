@@ -119,10 +119,11 @@ struct File {
         FnVal *fn; /* its value, once asked for */
     } * decl;
     uint32_t n_decls;
-    struct {
+    struct DataDim {
         const char *name;
         int64_t size;
-    } * dim; /* the names in the shapes of `data` */
+        bool read; /* by the declaration that is checked */
+    } * dim;       /* the names in the shapes of `data` */
     uint32_t n_dims;
     bool loading, sized;
 };

@@ -262,11 +262,24 @@ set_modes(Env *env, const Decl *d, Mode mode)
     env->let_mode = mode == MODE_step && !energy ? MODE_step : MODE_term;
 }
 
+/* Where a body says what its value is: its expression, or what its last statement returns. */
+static Span
+result_span(const Decl *d)
+{
+    const Body *b = d->body;
+    const Stmt *last = b->n_stmts ? b->stmts[b->n_stmts - 1] : NULL;
+
+    if (b->value)
+        return b->value->span;
+    return last && last->kind == STMT_RETURN && last->n_values == 1 ? last->values[0]->span
+                                                                    : d->name_span;
+}
+
 static Value
 finish_result(Elab *e, const Env *env, const Decl *d, Value v, bool lifted, Mode mode)
 {
     const char *what = arena_printf(e->arena, "the result of '%s'", d->name);
-    Span span = d->body->value ? d->body->value->span : d->name_span;
+    Span span = result_span(d);
 
     if (e->stopped)
         return POISON;

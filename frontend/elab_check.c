@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "frontend/elab.h"
 
 /* Sizes tried; a `require` that none of them meets leaves the declaration unchecked. */
@@ -139,6 +140,59 @@ try_decl(Elab *e, FnVal *fn)
     }
 }
 
+static bool
+is_of_sizes(DiagCode code)
+{
+    switch (code) {
+    case DIAG_elab_type:
+    case DIAG_elab_static_clash:
+    case DIAG_elab_shapes:
+    case DIAG_elab_product:
+    case DIAG_elab_branches:
+    case DIAG_elab_slice_range:
+    case DIAG_elab_index_range:
+    case DIAG_elab_assign_type:
+    case DIAG_elab_reshape:
+    case DIAG_elab_split: return true;
+    default: return false;
+    }
+}
+
+/* "n = 3, S... = [2]": what nothing in the text fixes. */
+static const char *
+tried_sizes(Elab *e, const File *f, const FnVal *fn)
+{
+    Text text = {.arena = e->arena};
+    const char *comma = "";
+
+    for (uint32_t i = 0; i < f->n_dims; i++)
+        if (f->dim[i].read) {
+            text_printf(&text, "%s%s = %lld", comma, f->dim[i].name, (long long)f->dim[i].size);
+            comma = ", ";
+        }
+    for (uint32_t i = 0; i < fn->n_statics; i++, comma = ", ") {
+        const Named *s = &fn->statics[i];
+        if (s->value.kind == VAL_shape)
+            text_printf(&text, "%s%s... = %s", comma, s->name,
+                        elab_dims_text(e, *s->value.dims));
+        else
+            text_printf(&text, "%s%s = %lld", comma, s->name, (long long)s->value.i);
+    }
+    return *comma ? text_str(&text) : NULL;
+}
+
+/* Errors show numbers that are not the user's: they say where these are from. */
+static void
+note_sizes(Elab *e, const File *f, const FnVal *fn, size_t before)
+{
+    const char *sizes = tried_sizes(e, f, fn);
+
+    for (size_t i = before; sizes && i < e->diags->count; i++)
+        if (is_of_sizes(e->diags->diag[i].code))
+            diag_note(e->diags, &e->diags->diag[i], fn->decl->name_span, "tried with %s",
+                      sizes);
+}
+
 static void
 check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
 {
@@ -146,6 +200,8 @@ check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
     size_t before = e->diags->count;
     unsigned errors = e->diags->errors;
 
+    for (uint32_t i = 0; i < f->n_dims; i++)
+        f->dim[i].read = false;
     e->module->n = 0;
     e->module->n_nodes = 0;
     e->frame = elab_frame_new(e, "@check", NULL);
@@ -162,6 +218,7 @@ check_decl(Elab *e, File *f, const Decl *d, uint32_t shift)
         e->diags->count = before;
         e->diags->errors = errors;
     }
+    note_sizes(e, f, fn, before);
 }
 
 static void

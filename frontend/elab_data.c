@@ -15,13 +15,24 @@ elab_given_shape(const Elab *e, const char *name)
     return NULL;
 }
 
-static int64_t *
-dim_slot(File *f, const char *name)
+static struct DataDim *
+find_dim(File *f, const char *name)
 {
     for (uint32_t i = 0; i < f->n_dims; i++)
         if (f->dim[i].name == name)
-            return &f->dim[i].size;
+            return &f->dim[i];
     return NULL;
+}
+
+/* Can values of this shape be what the type says?  Arrays have at least one element. */
+static bool
+has_axes(const ProgramShape *shape, const AstType *t)
+{
+    bool full = shape->type.rank == t->n_dims;
+
+    for (uint32_t i = 0; full && i < t->n_dims; i++)
+        full = shape->type.dim[i] > 0;
+    return full;
 }
 
 static void
@@ -31,10 +42,10 @@ size_data(Elab *e, File *f, const Decl *d)
     const AstType *t = d->type;
 
     for (uint32_t i = 0; i < t->n_dims; i++) {
-        if (t->dims[i]->kind != EXPR_NAME || dim_slot(f, t->dims[i]->name))
+        if (t->dims[i]->kind != EXPR_NAME || find_dim(f, t->dims[i]->name))
             continue;
         static const int64_t guess[] = {3, 2, 5, 4};
-        if (!(shape && shape->type.rank == t->n_dims) && !e->checking)
+        if (!(shape && has_axes(shape, t)) && !e->checking)
             continue;
         f->dim[f->n_dims].name = t->dims[i]->name;
         f->dim[f->n_dims].size = e->checking ? guess[f->n_dims % 4] : shape->type.dim[i];
@@ -73,7 +84,7 @@ elab_names_dim(const File *f, const char *name)
 }
 
 static void
-complain_of_rank(Elab *e, const Decl *d, const ProgramShape *shape)
+complain_of_axes(Elab *e, const Decl *d, const ProgramShape *shape)
 {
     Dims have = {.rank = shape->type.rank};
 
@@ -88,11 +99,13 @@ elab_dim_value(Elab *e, File *f, const Decl *d, const char *name)
     const ProgramShape *shape = elab_given_shape(e, d->name);
 
     size_file(e, f);
-    int64_t *size = dim_slot(f, name);
-    if (size)
-        return elab_value_int(*size);
+    struct DataDim *dim = find_dim(f, name);
+    if (dim) {
+        dim->read = true;
+        return elab_value_int(dim->size);
+    }
     if (shape) {
-        complain_of_rank(e, d, shape);
+        complain_of_axes(e, d, shape);
         return POISON;
     }
     return FAIL(e, elab_no_data, d->name_span, d->name, d->name);
@@ -110,8 +123,8 @@ data_type(Elab *e, File *f, const Decl *d, Type *ret)
         complain(e, elab_no_data, d->name_span, d->name, d->name);
         return false;
     }
-    if (shape && shape->type.rank != d->type->n_dims) {
-        complain_of_rank(e, d, shape);
+    if (shape && !has_axes(shape, d->type)) {
+        complain_of_axes(e, d, shape);
         return false;
     }
     if (!elab_type_of(e, &env, d->type, ret))

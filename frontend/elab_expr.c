@@ -159,6 +159,20 @@ transpose_last(Elab *e, Value v, Span span)
 }
 
 static Value
+no_member(Elab *e, const Env *env, Value v, const Expr *x)
+{
+    Diag *d = complain(e, elab_no_member, x->at, elab_value_text(e, v), x->name);
+    File *f;
+
+    if (elab_find_builtin(x->name) || elab_find_decl(env->file, x->name, &f))
+        diag_help(e->diags, d, "a function is called as %s(x), or as x |> %s", x->name,
+                  x->name);
+    else
+        diag_help(e->diags, d, "'.T' transposes an array");
+    return POISON;
+}
+
+static Value
 eval_member(Elab *e, const Env *env, const Expr *x)
 {
     Value v = elab_eval(e, env, x->left, MODE_term);
@@ -176,9 +190,7 @@ eval_member(Elab *e, const Env *env, const Expr *x)
     if (v.kind == VAL_fn && v.fn->kind == FN_decl &&
         (v.fn->decl->kind == DECL_NETWORK || v.fn->decl->kind == DECL_ENERGY))
         return elab_network_member(e, v.fn, x);
-    Diag *d = complain(e, elab_no_member, x->at, elab_value_text(e, v), x->name);
-    diag_help(e->diags, d, "'.T' transposes an array");
-    return POISON;
+    return no_member(e, env, v, x);
 }
 
 /* ---- if ---- */

@@ -59,6 +59,22 @@ add_pack(Elab *e, Dims *d, Value v, Span span)
     return true;
 }
 
+/* A name in a size that nothing declares is, more often than not, a static parameter that was
+ * forgotten. */
+static bool
+dim_of(Elab *e, const Env *env, const Expr *x, int64_t *ret)
+{
+    size_t before = e->diags->count;
+
+    if (elab_static_int(e, env, x, "a size", ret))
+        return true;
+    Diag *last = e->diags->count > before ? &e->diags->diag[before] : NULL;
+    if (last && last->code == DIAG_elab_unknown_name && x->kind == EXPR_NAME && !last->help)
+        diag_help(e->diags, last,
+                  "a static parameter stands behind the declaration's name: [%s]", x->name);
+    return false;
+}
+
 static bool
 dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
 {
@@ -68,8 +84,7 @@ dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
         if (dims[i]->kind == EXPR_PACK) {
             if (!add_pack(e, ret, elab_eval(e, env, dims[i], MODE_term), dims[i]->span))
                 return false;
-        } else if (!elab_static_int(e, env, dims[i], "a size", &size) ||
-                   !add_dim(e, ret, size, dims[i]->span)) {
+        } else if (!dim_of(e, env, dims[i], &size) || !add_dim(e, ret, size, dims[i]->span)) {
             return false;
         }
     }
@@ -96,7 +111,8 @@ unknown_type(Elab *e, const AstType *t)
         return false;
     }
     Diag *d = complain(e, elab_unknown_type, t->span, t->name);
-    diag_near(e->diags, d, t->name, known, sizeof known / sizeof *known);
+    if (!diag_near(e->diags, d, t->name, known, sizeof known / sizeof *known))
+        diag_help(e->diags, d, "a number is a real, an int or a bool");
     return false;
 }
 
@@ -365,6 +381,80 @@ is_a(Value v, DeclKind kind)
            (v.fn->kind == FN_opaque || (v.fn->kind == FN_decl && v.fn->decl->kind == kind));
 }
 
+/* ---- ranges ---- */
+
+static double
+bound_of(Elab *e, const Env *env, const Expr *x, double otherwise)
+{
+    if (!x)
+        return otherwise;
+    Value v = elab_eval(e, env, x, MODE_term);
+    if (v.kind == VAL_int)
+        return (double)v.i;
+    return v.kind == VAL_real ? v.r : otherwise;
+}
+
+void
+elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
+              bool *low_open, bool *high_open)
+{
+    *low = -INFINITY;
+    *high = INFINITY;
+    *low_open = *high_open = false;
+    if (!r)
+        return;
+    *low = bound_of(e, env, r->lo, *low);
+    *high = bound_of(e, env, r->hi, *high);
+    *low_open = r->lo_open;
+    *high_open = r->hi_open || r->in;
+}
+
+/* The numbers of a constant; 0: it is none. */
+static uint64_t
+constant_size(Elab *e, Value v)
+{
+    if (v.kind == VAL_int || v.kind == VAL_real)
+        return 1;
+    bool constant = v.kind == VAL_ref && ir_is(v.frame->b.function, v.ref, OP_const);
+
+    return constant ? type_size(elab_value_type(e, v)) : 0;
+}
+
+static double
+constant_number(Value v, uint64_t i)
+{
+    Scalar s = {0};
+
+    if (v.kind == VAL_int || v.kind == VAL_real)
+        return v.kind == VAL_int ? (double)v.i : v.r;
+    const Node *n = ir_node(v.frame->b.function, v.ref);
+    size_t size = dtype_size((DType)n->type.dtype);
+    memcpy(&s, (const char *)n->attr.data + i * size, size);
+    return scalar_to_double(s, (DType)n->type.dtype);
+}
+
+/* Constants are checked here; other values by whoever gives them before a run. */
+static bool
+check_range(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
+{
+    double low, high;
+    bool low_open, high_open;
+    uint64_t n = constant_size(e, v);
+
+    elab_range_of(e, env, t->range, &low, &high, &low_open, &high_open);
+    for (uint64_t i = 0; i < n; i++) {
+        double x = constant_number(v, i);
+        if ((low_open ? x > low : x >= low) && (high_open ? x < high : x <= high))
+            continue;
+        complain(e, elab_type, span, what, elab_expr_text(e, t->span),
+                 arena_printf(e->arena, "%g", x));
+        return false;
+    }
+    return true;
+}
+
+/* ---- values in types ---- */
+
 Value
 elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const char *what)
 {
@@ -395,35 +485,9 @@ elab_coerce(Elab *e, const Env *env, Value v, const AstType *t, Span span, const
     /* A wide number stays wide: what an energy gave keeps its accuracy. */
     if (have.dtype == DT_f64 && dtype_is_float((DType)want.dtype))
         want.dtype = DT_f64;
+    if (t->range && !check_range(e, env, v, t, span, what))
+        return POISON;
     if (!elab_fit(e, &v, want))
         return wrong_type(e, v, t, text, span, what);
     return v;
-}
-
-/* ---- ranges ---- */
-
-static double
-bound_of(Elab *e, const Env *env, const Expr *x, double otherwise)
-{
-    if (!x)
-        return otherwise;
-    Value v = elab_eval(e, env, x, MODE_term);
-    if (v.kind == VAL_int)
-        return (double)v.i;
-    return v.kind == VAL_real ? v.r : otherwise;
-}
-
-void
-elab_range_of(Elab *e, const Env *env, const Range *r, double *low, double *high,
-              bool *low_open, bool *high_open)
-{
-    *low = -INFINITY;
-    *high = INFINITY;
-    *low_open = *high_open = false;
-    if (!r)
-        return;
-    *low = bound_of(e, env, r->lo, *low);
-    *high = bound_of(e, env, r->hi, *high);
-    *low_open = r->lo_open;
-    *high_open = r->hi_open || r->in;
 }

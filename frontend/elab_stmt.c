@@ -202,8 +202,13 @@ assignable(Elab *e, Value old, Value v, Span span)
     bool fits = elab_is_number(v) && type_same_shape(want, have) &&
                 (want.dtype == have.dtype ||
                  (dtype_is_float((DType)want.dtype) && have.dtype != DT_bool));
-    if (!fits)
-        return FAIL(e, elab_assign_type, span, elab_value_text(e, old), elab_value_text(e, v));
+    if (!fits) {
+        Diag *d =
+            complain(e, elab_assign_type, span, elab_value_text(e, old), elab_value_text(e, v));
+        if (want.dtype == DT_i32 && elab_is_number(v) && dtype_is_float((DType)have.dtype))
+            diag_help(e->diags, d, "a variable keeps its type: begin with a real, as in 0.0");
+        return POISON;
+    }
     if (dtype_is_float((DType)want.dtype) && !dtype_is_float((DType)have.dtype))
         return elab_convert(e, v, e->real);
     return v;

@@ -174,11 +174,15 @@ help_text(const Choice *c, int found)
     if (c->target)
         return "a statement that is only an expression does nothing: 'return' gives a value";
     if (c->statement && begins_expression(found))
-        return "a statement begins with a word or a name";
+        return "a statement begins with a word or a name; 'return' gives a value";
     if (c->operators && is_comparison(found))
         return "comparisons do not chain: write a < b and b < c";
     if (c->operators && c->has[COMMA] && c->has[SEP] && (found == ASSIGN || found == COLON))
         return "several at once are written a, b = 1, 2";
+    if (c->operators && c->has[DOTDOT] && found == LBRACE)
+        return "the turns of a loop are a range, 0..n";
+    if (c->operators && c->has[COMMA] && !c->has[SEP] && found == LBRACE)
+        return "every loop has a bound: while condition, at most 100 { ... }";
     if (c->has[ARROW] && found == ASSIGN)
         return "the type of the result is written '-> real'";
     if (found == SLASHES)

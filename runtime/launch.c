@@ -294,9 +294,10 @@ run_launch(const RtRun *run, const uint32_t key[2])
 }
 
 EbmLaunch
-rt_run_launch(const RtRun *run)
+rt_run_launch(const RtRun *run, EbmEntry entry)
 {
-    return run_launch(run, run->plan.sample_key);
+    return run_launch(run,
+                      entry == EBM_ENTRY_start ? run->plan.start_key : run->plan.sample_key);
 }
 
 /* Scratch space of every thread, and the uniform values. */

@@ -107,8 +107,8 @@ bool rt_run_replay(RtRun *run, uint64_t chain, uint64_t step, unsigned char *rec
  * for all alike. */
 bool rt_run_set_condition(RtRun *run, uint32_t index, const RtView *view, RtError *error);
 
-/* What all launches that sample have in common: numbers, arrays, round keys. */
-EbmLaunch rt_run_launch(const RtRun *run);
+/* What all launches of this entry have in common: numbers, arrays, round keys. */
+EbmLaunch rt_run_launch(const RtRun *run, EbmEntry entry);
 
 /* State `index` of the manifest, [chains, ...], of its type; the run is started. */
 bool rt_run_get_state(const RtRun *run, uint32_t index, const RtView *view, RtError *error);

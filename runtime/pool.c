@@ -120,23 +120,30 @@ hand_out(RtPool *pool, unsigned workers, RtTask *task, void *user)
     change(pool, &pool->turn, turn);
 }
 
+/* What a kernel of as many instructions as there may be needs, with room to spare. */
+#define STACK_BYTES ((size_t)8 << 20)
+
 /* Starts the workers with all signals blocked, as threads inherit the mask. */
 static int
 start_workers(RtPool *pool)
 {
     sigset_t all, before;
+    pthread_attr_t attributes;
     int failed = 0;
 
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (unsigned i = 1; i < pool->threads && !failed; i++) {
         Worker *w = &pool->worker[i];
         *w = (Worker){.pool = pool, .index = i};
-        failed = pthread_create(&w->thread, NULL, work, w);
+        failed = pthread_create(&w->thread, &attributes, work, w);
         if (!failed)
             pool->started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
     return failed;
 }
 

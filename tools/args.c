@@ -144,12 +144,8 @@ parse_count(const char *option, const char *text, uint64_t low, uint64_t high, u
         *ret = value;
         return true;
     }
-    if (high == UINT64_MAX)
-        complain("--%s: expected a whole number from %llu on, found '%s'", option,
-                 (unsigned long long)low, text);
-    else
-        complain("--%s: expected a whole number from %llu to %llu, found '%s'", option,
-                 (unsigned long long)low, (unsigned long long)high, text);
+    complain("--%s: expected a whole number from %llu to %llu, found '%s'", option,
+             (unsigned long long)low, (unsigned long long)high, text);
     return false;
 }
 
@@ -277,10 +273,41 @@ next_value(Cursor *c, const char *option)
     return NULL;
 }
 
+/* ... of a hyperparameter, which nobody knows yet: what is none is found out later, and then it
+ * is told from one without a value, "". */
+static char *
+hyper_value(Cursor *c)
+{
+    static char nothing[] = "";
+    bool option = c->at < c->argc && strncmp(c->argv[c->at], "--", 2) == 0;
+
+    return c->at < c->argc && !option ? c->argv[c->at++] : nothing;
+}
+
 bool
 takes_option(const CommandInfo *command, const OptionInfo *o)
 {
     return o->group == GROUP_every || (command->groups & o->group);
+}
+
+/* Of a command that runs no model, whose hyperparameter it might be. */
+static void
+complain_of_unknown(const CommandInfo *command, const char *text, size_t size)
+{
+    const char *word[64];
+    size_t n = 0;
+    char *option = strndup(text, size);
+
+    for (size_t i = 0; i < option_count && n < sizeof word / sizeof *word; i++)
+        if (takes_option(command, &option_info[i]))
+            word[n++] = option_info[i].name;
+    const char *near = option ? ebm_near_miss(option, word, n) : NULL;
+    if (near)
+        complain("unknown option '--%s'; did you mean '--%s'?", option, near);
+    else
+        complain("unknown option '--%s'; try 'ebmc %s --help'", option ? option : text,
+                 command->name);
+    free(option);
 }
 
 static bool
@@ -299,7 +326,11 @@ parse_long(Args *args, Cursor *c, char *text)
             complain("--%s takes no value", o->name);
         return !equals && set_option(args, o, NULL);
     }
-    char *value = equals ? equals + 1 : next_value(c, option);
+    if (!o && !(args->command->groups & GROUP_model)) {
+        complain_of_unknown(args->command, text, size);
+        return false;
+    }
+    char *value = equals ? equals + 1 : o ? next_value(c, option) : hyper_value(c);
     if (!value)
         return false;
     if (equals)

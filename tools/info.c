@@ -4,10 +4,54 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/commands.h"
 #include "tools/table.h"
+
+/* The number of chains of a table of draws, whose first column counts them; 0: it is another
+ * table. */
+static uint64_t
+chains_of_table(const char *path, const EbmArray *table)
+{
+    EbmFile *file = NULL;
+    EbmReport *report = NULL;
+    EbmNamed column = {.name = NULL};
+    char *name = malloc(strlen(path) + sizeof ":chain");
+    uint64_t chains = 0;
+
+    if (name && table->rank == 2 && table->shape[0] && table->shape[1] > 2 &&
+        ebm_file_read(strcat(strcpy(name, path), ":chain"), &file, &report) == EBM_OK)
+        ebm_file_get(file, 0, &column);
+    if (column.array.type == EBM_TYPE_f64 && column.array.shape[0] == table->shape[0]) {
+        double last = ((const double *)column.array.data)[table->shape[0] - 1];
+        chains = last >= 0 && last < (double)table->shape[0] ? (uint64_t)last + 1 : 0;
+    }
+    ebm_report_free(report);
+    ebm_file_free(file);
+    free(name);
+    return chains && table->shape[0] % chains == 0 ? chains : 0;
+}
+
+/* What `sample -o draws.csv` wrote, as [chains, draws, scalars]. */
+static void
+reshape_table(const char *path, EbmArray *table)
+{
+    uint64_t chains = chains_of_table(path, table);
+    EbmArray t = *table;
+
+    if (!chains)
+        return;
+    table->rank = 3;
+    table->shape[0] = chains;
+    table->shape[1] = t.shape[0] / chains;
+    table->shape[2] = t.shape[1] - 2;
+    table->stride[0] = t.stride[0] * (int64_t)table->shape[1];
+    table->stride[1] = t.stride[0];
+    table->stride[2] = t.stride[1];
+    table->data = (char *)t.data + 2 * t.stride[1];
+}
 
 int
 command_summary(const Args *args)
@@ -22,6 +66,7 @@ command_summary(const Args *args)
     int code = finish_report(status, report);
     for (size_t i = 0; !code && i < ebm_file_count(file); i++) {
         ebm_file_get(file, i, &named);
+        reshape_table(args->model, &named.array);
         if (named.array.rank < 2) {
             complain("'%s': expected [chains, draws, ...], found %u axes", args->model,
                      named.array.rank);

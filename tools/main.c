@@ -25,7 +25,7 @@ const CommandInfo command_info[] = {
      "declarations of the library, or of a file"},
     {"opt", command_opt, GROUP_passes, "ebmc opt --passes=LIST FILE",
      "runs passes on the text of the intermediate representation"},
-    {"summary", command_summary, 0, "ebmc summary DRAWS.npy",
+    {"summary", command_summary, 0, "ebmc summary DRAWS",
      "mean, quantiles, ESS and R-hat of draws on the disk"},
     {"cache", command_cache, 0, "ebmc cache [info | clear]", "compiled kernels that are kept"},
     {"doctor", command_doctor, GROUP_machine, "ebmc doctor [--measure]",

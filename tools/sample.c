@@ -356,7 +356,7 @@ command_sample(const Args *args)
     Session s = {.args = NULL};
     EbmRunOptions plan;
 
-    if (args->help || (!args->model && !args->sampler))
+    if (args->help || (!args->model && !args->sampler && !args->hyper.n))
         return command_help(args);
     if (args->emit)
         return command_emit(args);

@@ -369,6 +369,10 @@ give_setting(const Args *args, const Declarations *d, Owner owner[OWNERS], const
         complain_of_option(args, d, owner, pair->name, option ? option : pair->name);
         code = EXIT_usage;
     }
+    if (!code && !*pair->value) {
+        complain("--%s: expected a value", option ? option : pair->name);
+        code = EXIT_usage;
+    }
     if (!code && !add_setting(&owner[found], name, pair->value))
         code = EXIT_memory;
     free(option);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stop.c -- Ctrl-C and SIGTERM while something runs
+ * stop.c -- Ctrl-C, SIGTERM and the end of the terminal while something runs
  */
 #include "tools/stop.h"
 
@@ -22,10 +22,12 @@ on_signal(int signal)
 static void
 handle(void (*handler)(int))
 {
-    struct sigaction action = {.sa_handler = handler};
+    struct sigaction action = {.sa_handler = handler}, before;
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL); /* nohup has it ignored */
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stop.h -- Ctrl-C and SIGTERM while something runs.
+ * stop.h -- Ctrl-C, SIGTERM and the end of the terminal while something runs.
  *
  * The first asks the run to stop between two steps; a second one ends the process as usual.
  */

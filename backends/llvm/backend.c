@@ -17,6 +17,11 @@ static const char *const pipeline[2] = {
     "function(sroa,early-cse<memssa>,loop-mssa(licm),instcombine<no-verify-fixpoint>)",
 };
 
+/* Instructions of a kernel.  What LLVM's scheduling and register allocation take grows faster
+ * than these: with many it does without, and every value has a place on the stack, of which
+ * there is no more than for MOST_CODE. */
+enum { MUCH_CODE = 100000, MOST_CODE = 400000 };
+
 typedef struct Session {
     const Module *loops;
     const KernelSpec *spec;
@@ -24,11 +29,13 @@ typedef struct Session {
     KernelImage *ret;
     Arena scratch;
     Emit emit;
+    LLVMTargetRef target;
     LLVMTargetMachineRef machine;
     LLVMMemoryBufferRef object, text;
     LLVMModuleRef copy;
     char *cpu, *features, *triple, *message;
     const char *why; /* the failure, if any */
+    bool too_large;
 } Session;
 
 static void
@@ -65,11 +72,20 @@ drop_message(Session *s)
 /* ---- target */
 
 static bool
+open_machine(Session *s, LLVMCodeGenOptLevel level)
+{
+    if (s->machine)
+        LLVMDisposeTargetMachine(s->machine);
+    s->machine = LLVMCreateTargetMachine(s->target, s->triple, s->cpu, s->features, level,
+                                         LLVMRelocPIC, LLVMCodeModelSmall);
+    return s->machine != NULL;
+}
+
+static bool
 open_target(Session *s)
 {
     const char *cpu = s->spec->cpu;
     bool host = !cpu || strcmp(cpu, "host") == 0;
-    LLVMTargetRef target;
 
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
@@ -78,13 +94,9 @@ open_target(Session *s)
     s->triple = LLVMGetDefaultTargetTriple();
     s->cpu = host ? LLVMGetHostCPUName() : LLVMCreateMessage(cpu);
     s->features = host ? LLVMGetHostCPUFeatures() : LLVMCreateMessage("");
-    if (LLVMGetTargetFromTriple(s->triple, &target, &s->message))
+    if (LLVMGetTargetFromTriple(s->triple, &s->target, &s->message))
         return false;
-    s->machine =
-        LLVMCreateTargetMachine(target, s->triple, s->cpu, s->features,
-                                s->spec->level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelLess,
-                                LLVMRelocPIC, LLVMCodeModelSmall);
-    return s->machine != NULL;
+    return open_machine(s, s->spec->level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
 }
 
 /* Registers of 64 bytes, 32 of them, or of 32 bytes and 16. */
@@ -203,6 +215,27 @@ make_object(Session *s)
     return false;
 }
 
+static size_t
+count_instructions(LLVMModuleRef m)
+{
+    size_t n = 0;
+
+    for (LLVMValueRef f = LLVMGetFirstFunction(m); f; f = LLVMGetNextFunction(f))
+        for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f); b; b = LLVMGetNextBasicBlock(b))
+            for (LLVMValueRef i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i))
+                n++;
+    return n;
+}
+
+static bool
+limit_effort(Session *s)
+{
+    size_t n = count_instructions(s->emit.llvm);
+
+    s->too_large = n > MUCH_CODE && (n > MOST_CODE || !open_machine(s, LLVMCodeGenLevelNone));
+    return !s->too_large;
+}
+
 /* What LLVM made is in the session before the arena is asked for room. */
 static void
 take_texts(Session *s)
@@ -238,7 +271,7 @@ compile_all(void *user)
     Session *s = user;
 
     emit_all(s);
-    if (!verify(s) || !run_passes(s))
+    if (!verify(s) || !limit_effort(s) || !run_passes(s))
         return;
     take_texts(s);
     if (make_object(s))
@@ -274,9 +307,11 @@ llvm_compile(const Module *loops, const KernelSpec *spec, Arena *arena, KernelIm
         g.done = true;
         s.why = s.message ? s.message : "no such target";
     }
-    if (g.done && s.why)
+    if (g.done && s.too_large)
+        diag_add(diags, DIAG_elab_too_large, (Span){0}, "the program");
+    else if (g.done && s.why)
         diag_add(diags, DIAG_backend_failed, (Span){0}, s.why);
-    bool ok = g.done && !s.why;
+    bool ok = g.done && !s.why && !s.too_large;
     close_session(&s);
     if (!g.done)
         arena_exhausted(arena);

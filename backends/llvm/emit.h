@@ -174,6 +174,8 @@ typedef struct Emit {
     Frame **frame_of;  /* by region */
     Frame *frame;
     Memo memo;
+    LLVMBasicBlockRef straight_block; /* which has so many values in a row: */
+    size_t straight;
     uint32_t versions;
     bool preparing;
     bool whole; /* a phase over the whole batch: nothing is left to `prepare` */

@@ -97,6 +97,22 @@ is_emitted(const Emit *e, RegionId region, uint32_t id)
     return region != 0 || constant || (bool)e->prepared[id] == e->preparing;
 }
 
+/* Instruction selection takes more than linear time in the length of a block. */
+static void
+limit_block(Emit *e, size_t values)
+{
+    enum { MOST = 2048 };
+    LLVMBasicBlockRef block = LLVMGetInsertBlock(e->b);
+
+    e->straight = (block == e->straight_block ? e->straight : 0) + values;
+    e->straight_block = block;
+    if (e->straight < MOST)
+        return;
+    LLVMBasicBlockRef next = new_block(e, "further");
+    LLVMBuildBr(e->b, next);
+    LLVMPositionBuilderAtEnd(e->b, next);
+}
+
 /* As many as one value of takes a quarter of the registers: enough to hide what an operation
  * takes, and few enough for what an expansion keeps at a time. */
 static unsigned
@@ -124,8 +140,10 @@ emit_run(Emit *e, RegionId region, size_t first, TakeFn *take, void *user)
     for (unsigned from = 0; from < e->frame->n; from += size) {
         unsigned to = from + size < e->frame->n ? from + size : e->frame->n;
         for (size_t i = first; i < end; i++)
-            if (is_emitted(e, region, r->node[i]))
+            if (is_emitted(e, region, r->node[i])) {
                 range_function (&e->f->node[r->node[i]])(e, r->node[i], from, to);
+                limit_block(e, to - from);
+            }
         if (end == r->n_nodes && take)
             take(e, from, to, user);
     }

@@ -102,4 +102,34 @@ share_tie_(V first, V both, DType d)
     return select_(first, one, select_(both, num_(one, .5), num_(one, 0)));
 }
 
+/* trigamma for x > 0: ten terms of sum 1 / (x + k)^2, and the rest by its asymptotic series,
+ * with the Bernoulli numbers B_14, B_12, ..., B_2 (Abramowitz & Stegun 6.4.10, 6.4.12). */
+static inline V
+trigamma_right_(V x)
+{
+    static const double bernoulli[] = {7.0 / 6,  -691.0 / 2730, 5.0 / 66, -1.0 / 30,
+                                       1.0 / 42, -1.0 / 30,     1.0 / 6};
+    V u = div_(one_(x), add_(x, num_(x, 10))), square = mul_(u, u), rest = num_(x, 0);
+
+    for (size_t i = 0; i < sizeof bernoulli / sizeof *bernoulli; i++)
+        rest = add_(mul_(rest, square), num_(x, bernoulli[i]));
+    rest = add_(mul_(mul_(rest, u), square), add_(mul_(square, num_(x, .5)), u));
+    for (int k = 9; k >= 0; k--) {
+        V at = add_(x, num_(x, k));
+        rest = add_(rest, div_(one_(x), mul_(at, at)));
+    }
+    return rest;
+}
+
+/* The derivative of digamma; for x < 0 by reflection (6.4.7).  What a side does not need has
+ * finite derivatives there. */
+static inline V
+trigamma_(V x)
+{
+    V left = lt_(x, num_(x, 0)), t = trigamma_right_(select_(left, sub_(one_(x), x), x));
+    V s = sin_(mul_(num_(x, 3.141592653589793), select_(left, x, num_(x, .5))));
+
+    return select_(left, sub_(div_(num_(x, 9.869604401089358), mul_(s, s)), t), t);
+}
+
 #endif

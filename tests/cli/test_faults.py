@@ -117,6 +117,18 @@ class Memory(Case):
             err = self.ebmc(f"{name}.ebm", "--sampler", "langevin", code=1, limit=60).stderr
             self.assertRegex(err, r"(?m)^(\S+: )?error: .* \[\w+\]$")
 
+    @unittest.skipIf(os.environ.get("SANITIZE", "none") != "none", "too slow with sanitizers")
+    def test_kernels_that_grow(self):
+        """A kernel of very many instructions is compiled without effort, and one of too many refused."""
+        self.write("g.ebm", "fn f0(x: real) -> real = sin(x) * exp(x)\n" + "".join(
+            f"fn f{i}(x: real) -> real = f{i - 1}(x) + f{i - 1}(x + 1.{i:02})\n" for i in range(1, 13))
+            + "energy Many(x: real) -> real = f10(x)\nenergy TooMany(x: real) -> real = f12(x)\n")
+        run = ("g.ebm", "--sampler", "langevin", "--chains", 3, "--steps", 4)
+        self.assertEqual(self.draws(*run, "--energy", "Many"),
+                         self.draws(*run, "--energy", "Many", "--backend", "interpreter"))
+        err = self.ebmc(*run, "--energy", "TooMany", "-o", "none", code=1).stderr
+        self.assertIn("error: the program is too large", err)
+
 
 class Hostile(Case):
     """Texts and files damaged at random: whatever they are, ebmc ends with a documented code."""

@@ -171,6 +171,14 @@ class Choices(Case):
         self.write("k.npy", Array((2,), [0, 2], "<i8"))
         self.assertEqual(self.last("d.ebm", "--data", "y=y.csv", "--data", "k=k.npy"), [1.0, 1.0])
 
+    def test_data_without_rows(self):
+        self.write("d.ebm", "data y: real[n]\ndata z: real[n]\nenergy D(x: real) -> real = sum((y + z - x)^2)\n")
+        self.write("none.npy", Array((0,), []))
+        self.write("two.npy", Array((2,), [1.0, 2.0]))
+        for y, z in (("none", "none"), ("none", "two"), ("two", "none")):
+            said = self.ebmc("d.ebm", *RUN, "--data", f"y={y}.npy", "--data", f"z={z}.npy", "-o", "none", code=3).stderr
+            self.assertIn("have the wrong shape: expected real[n], found [0]", said)
+
     def test_a_condition_a_chain(self):
         self.write("c.ebm", "energy C(x: real[2] ~ normal(real(k), 0.1), given k: int in 0..3,\n"
                             "         given w: real[2]) -> real {\n"
@@ -289,6 +297,8 @@ energy E(x: real[2]) -> real = sum(x^2)
         again = self.ebmc("summary", "draws.npy").stdout.splitlines()
         self.assertEqual(again, run[:len(again)])
         self.assertEqual(len(again), 4)
+        self.ebmc(*self.run, "-o", "draws.csv")
+        self.assertEqual(self.ebmc("summary", "draws.csv").stdout.splitlines(), again)
 
     def test_quiet(self):
         done = self.ebmc(*self.run, "-q")

@@ -65,6 +65,9 @@ class Stop(Case):
     def test_termination(self):
         self.check("langevin", "--seed", 7, number=signal.SIGTERM)
 
+    def test_end_of_the_terminal(self):
+        self.check("langevin", number=signal.SIGHUP)
+
     def test_in_warmup(self):
         plan = ("m.ebm", "--sampler", "langevin", "--chains", 16)
         self.ebmc(*plan, "--steps", 1, "-q", "-o", "none")

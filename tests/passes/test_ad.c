@@ -142,10 +142,8 @@ test_pointwise_ops_have_their_derivatives(void)
 {
     for (size_t i = 0; i < sizeof pointwise / sizeof *pointwise; i++)
         for (uint64_t k = 0; is_real_op(pointwise[i].op) && k < 8; k++)
-            if (pointwise[i].op != OP_digamma)
-                CU_ASSERT_EQUAL(
-                    try(run_pointwise, pointwise[i].name, &pointwise[i], "", harness_check, k),
-                    0);
+            CU_ASSERT_EQUAL(
+                try(run_pointwise, pointwise[i].name, &pointwise[i], "", harness_check, k), 0);
 }
 
 static void
@@ -153,10 +151,8 @@ test_pointwise_ops_have_their_second_derivatives(void)
 {
     for (size_t i = 0; i < sizeof pointwise / sizeof *pointwise; i++)
         for (uint64_t k = 0; is_real_op(pointwise[i].op) && k < 4; k++)
-            if (pointwise[i].op != OP_digamma && pointwise[i].op != OP_lgamma)
-                CU_ASSERT_EQUAL(
-                    try(run_pointwise, pointwise[i].name, &pointwise[i], "r", harness_check, k),
-                    0);
+            CU_ASSERT_EQUAL(
+                try(run_pointwise, pointwise[i].name, &pointwise[i], "r", harness_check, k), 0);
 }
 
 static void
