@@ -57,6 +57,21 @@ def normed():
     return module, torch.randn(N, 3)
 
 
+def pictures():
+    class Pictures(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm, self.head = nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Linear(3 * 4 * 3, 1)
+
+        def forward(self, x):
+            return self.head(torch.tanh(self.norm(self.conv(x))).flatten(1))[:, 0]
+
+    module = Pictures()
+    for _ in range(20):
+        module(2 * torch.randn(32, 2, 6, 5) + 1)
+    return module, torch.randn(N, 2, 6, 5)
+
+
 def labelled():
     class Labelled(nn.Module):
         def __init__(self):
@@ -84,7 +99,7 @@ def write(path, tensors):
 def main(path):
     torch.manual_seed(1)
     tensors = {}
-    for name, make in [("Dense", mlp), ("Image", image), ("Normed", normed), ("Labelled", labelled)]:
+    for name, make in [("Dense", mlp), ("Image", image), ("Normed", normed), ("Labelled", labelled), ("Pictures", pictures)]:
         module, points = make()
         with torch.no_grad():
             for p in module.parameters():                 # norms do not start with weight 1 and bias 0

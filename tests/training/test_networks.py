@@ -16,6 +16,13 @@ energy Normed(x: real[3]) -> real {
     return sum(norm(x)^3)
 }
 """
+PICTURES = """
+import "std/layers"
+energy Pictures(x: real[3]) -> real {
+    layer norm = BatchNorm2d[1]
+    return sum(norm(reshape[1, 3, 1](x))^3)
+}
+"""
 SPECTRAL = """
 import "std/layers"
 energy Bounded(x: real[3]) -> real {
@@ -76,6 +83,14 @@ def batch_norm_gradient(t, b):
     t.close("gradient of the bias", -w["norm.bias"], np.mean(3 * y**2, axis=0), 1e-12)
 
 
+def batch_norm_of_images(t, b):
+    w = b.train(PICTURES, "maximum_likelihood", 1, "--optimizer", "sgd(lr = 1.0)")
+    t.close("mean of a channel", w["norm.running_mean"], [0.1 * b.x.mean()], 1e-12)
+    t.close("variance of a channel", w["norm.running_var"], [0.9 + 0.1 * b.x.var(ddof=1)], 1e-12)
+    y = (b.x - b.x.mean()) / np.sqrt(b.x.var() + 1e-5)
+    t.close("gradient of a channel's weight", 1 - w["norm.weight"], [np.mean(np.sum(3 * y**3, axis=1))], 1e-12)
+
+
 def spectral(t, b):
     w = b.train(SPECTRAL, "maximum_likelihood", 60, "--optimizer", "sgd(lr = 0.0)")
     weight, u, v = (w["linear.weight_" + k] for k in ["orig", "u", "v"])
@@ -100,7 +115,7 @@ def main(ebmc):
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(ebmc, folder)
-        for check in [batch_norm, batch_norm_gradient, spectral, dropout]:
+        for check in [batch_norm, batch_norm_gradient, batch_norm_of_images, spectral, dropout]:
             check(tally, bench)
     return tally.finish()
 

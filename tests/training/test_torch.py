@@ -61,7 +61,7 @@ def check(t, lab, whole, energy):
 def main(ebmc):
     tally, lab = Tally(), Lab(ebmc)
     whole = safetensors(HERE / "torch.safetensors")
-    for energy in ["Dense", "Image", "Normed", "Labelled"]:
+    for energy in ["Dense", "Image", "Normed", "Labelled", "Pictures"]:
         check(tally, lab, whole, energy)
     return tally.finish()
 
