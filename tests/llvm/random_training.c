@@ -277,6 +277,21 @@ make_statement(Gen *g)
     }
 }
 
+/* As what threads share is: products of what was there, and what is made of them element by
+ * element. */
+static void
+make_rows(Gen *g)
+{
+    size_t given = g->n;
+
+    for (int i = 0; i < 2; i++)
+        make_contract(g);
+    if (g->n > given)
+        memmove(g->pool, g->pool + given, (g->n -= given) * sizeof *g->pool);
+    for (int i = 0; i < 4; i++)
+        make_pointwise(g);
+}
+
 static uint32_t
 extent(Gen *g)
 {
@@ -326,8 +341,11 @@ build_whole(Module *m, Gen *g, const Type *type, uint32_t n)
         Type t = type_array(DT_f32, 2, (uint32_t[]){extent(g), extent(g)});
         add(g, ir_input(&g->b, t, arena_printf(m->arena, "p%u", i), INPUT_param, VARY_uniform));
     }
-    for (int i = 0; i < STATEMENTS; i++)
-        make_statement(g);
+    if (roll(g, 2))
+        make_rows(g);
+    else
+        for (int i = 0; i < STATEMENTS; i++)
+            make_statement(g);
     for (uint32_t i = 0; i < 8; i++) {
         result[i] = g->pool[i < g->n ? g->n - 1 - i : 0];
         output[i] = (Output){arena_printf(m->arena, "result %u", i),
