@@ -63,10 +63,8 @@ carry(Emit *e, const Node *n, uint32_t first, uint32_t skip, bool masked)
         const Value *init = value_at(e, n->arg[first + k], at / c.n_values);
         bool chain = carries_chain(e, &c, k);
         if (n->result[k].rank) {
-            if (take_initial(e, n->arg[first + k], at / c.n_values, id, chain, &c.now[at]))
-                continue;
-            c.now[at] = array_new(e, n->result[k], chain);
-            if (masked || n->op != OP_for || !is_overwritten(e, n, k))
+            c.now[at] = result_array(e, id, k, at / c.n_values, chain);
+            if (masked || !e->home[id][k].written)
                 copy_array(e, &c.now[at], init, n->result[k]);
         } else {
             c.now[at] = chain && !init->chain ? chain_value(vector_of(e, init)) : *init;
@@ -265,18 +263,14 @@ static void
 emit_turn(Emit *e, Carried *c, Index i, LLVMBasicBlockRef *ret_end)
 {
     uint64_t mark = e->scratch_used;
-    size_t homes = e->n_homes;
     Frame *frame = frame_same(e, c->body);
 
     bind_turn(e, c->n, i);
     bind_carried(e, c, c->body, 1);
-    if (frame->n == 1)
-        homes_of_turn(e, c->body, e->f->region[c->body].param + 1, c->now);
     prefetch_turn(e, c->n, i);
     emit_region(e, c->body);
     advance(e, c, NULL, ret_end);
     frame_close(e, frame);
-    e->n_homes = homes;
     e->scratch_used = mark;
 }
 
@@ -469,14 +463,8 @@ void
 emit_for(Emit *e, uint32_t id)
 {
     const Node *n = &e->f->node[id];
-    Value *ret = value_room(e, id, n->n_results);
 
-    if (!is_moved(e, id)) {
-        emit_for_group(e, n, ret);
-        return;
-    }
-    *ret = *value_at(e, n->arg[2], 0);
-    ret->version = ++e->versions;
+    emit_for_group(e, n, value_room(e, id, n->n_results));
 }
 
 void

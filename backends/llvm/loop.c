@@ -602,24 +602,15 @@ by_strips(const Loop *l)
            (w & (w - 1)) == 0 && w <= PARTIALS;
 }
 
-static Value
-result_array(Emit *e, const Loop *l, uint32_t k, bool chain)
-{
-    uint32_t id = (uint32_t)(l->n - e->f->node);
-    Value r;
-
-    if (!is_fold(l, k) && !has_home(e, id, k) && take_read(e, id, k, chain, &r))
-        return r;
-    return loop_array(e, id, k, chain);
-}
-
 static void
 open_results(Emit *e, Loop *l)
 {
+    uint32_t id = (uint32_t)(l->n - e->f->node);
+
     for (uint32_t k = 0; k < l->n->n_results; k++) {
         bool chain = yield_chain(e, l, k);
         if (l->n->result[k].rank)
-            l->ret[k] = result_array(e, l, k, chain);
+            l->ret[k] = result_array(e, id, k, 0, chain);
         l->ret[k].chain = chain;
     }
 }

@@ -74,17 +74,20 @@ LLVMValueRef
 element_address(Emit *e, const Value *array, DType d, Index element)
 {
     int64_t bytes = (int64_t)array->row * dtype_size(d);
-    LLVMValueRef at = array->v;
+    MemoKey key = {TAG_address, (uint32_t)bytes, array->v, element.base,
+                   (const void *)(intptr_t)element.offset};
 
-    if (element.base) {
-        MemoKey key = {TAG_address, (uint32_t)bytes, array->v, element.base, NULL};
-        at = memo_find(e, key);
-        if (!at) {
-            LLVMValueRef by = LLVMBuildMul(e->b, element.base, int64_of(e, bytes), "");
-            at = memo_keep(e, key, byte_offset(e, array->v, by));
-        }
-    }
-    return element.offset ? byte_offset(e, at, int64_of(e, element.offset * bytes)) : at;
+    if (!element.base && !element.offset)
+        return array->v;
+    LLVMValueRef at = memo_find(e, key);
+    if (at)
+        return at;
+    LLVMValueRef by = int64_of(e, (element.offset ? element.offset : 1) * bytes);
+    if (element.offset)
+        at = element_address(e, array, d, (Index){.base = element.base});
+    else
+        at = array->v, by = LLVMBuildMul(e->b, element.base, by, "");
+    return memo_keep(e, key, byte_offset(e, at, by));
 }
 
 static unsigned
@@ -616,20 +619,48 @@ writable(Emit *e, const Value *x, Type type, bool chain)
     return r;
 }
 
+static Target
+target_of(Emit *e, const Node *update, unsigned i)
+{
+    const Value *index[MAX_RANK];
+
+    for (uint32_t k = 2; k < update->n_args; k++)
+        index[k - 2] = value_at(e, update->arg[k], i);
+    return find_target(e, update->type, update->n_args - 2, index, update->attr.i & 1);
+}
+
+static bool
+find_row(Emit *e, const Node *update, const Value *array, const Target *t, Value *ret)
+{
+    if (!t->rest.rank || t->lanes || t->inside || update->attr.i & 2)
+        return false;
+    *ret = array_part(e, array, (DType)t->rest.dtype, t->element);
+    return true;
+}
+
+bool
+row_of_update(Emit *e, const Node *update, const Value *array, Value *ret)
+{
+    Target t = target_of(e, update, 0);
+
+    return find_row(e, update, array, &t, ret);
+}
+
+/* What stands in the row already is not copied. */
 static Value
 update_instance(Emit *e, const Node *n, unsigned i, bool chain)
 {
-    const Value *index[MAX_RANK], *x = value_at(e, n->arg[1], i);
-    Type type = n->type;
+    const Value *x = value_at(e, n->arg[1], i);
+    Value r = writable(e, value_at(e, n->arg[0], i), n->type, chain), row;
 
-    for (uint32_t k = 2; k < n->n_args; k++)
-        index[k - 2] = value_at(e, n->arg[k], i);
-    Value r = writable(e, value_at(e, n->arg[0], i), type, chain);
-    if (type_size(type) == 0)
+    if (type_size(n->type) == 0)
         return r;
-    Target t = find_target(e, type, n->n_args - 2, index, n->attr.i & 1);
-    Part p = {&r, x, &t, (DType)type.dtype, (n->attr.i & 2) != 0};
-    each_element(e, type_size(t.rest), write_part, &p);
+    Target t = target_of(e, n, i);
+    Part p = {&r, x, &t, (DType)n->type.dtype, (n->attr.i & 2) != 0};
+    if (find_row(e, n, &r, &t, &row))
+        copy_array(e, &row, x, t.rest);
+    else
+        each_element(e, type_size(t.rest), write_part, &p);
     return r;
 }
 

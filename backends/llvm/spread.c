@@ -539,7 +539,7 @@ open_results(Emit *e, Spread *s)
     s->sum = arena_array(e->arena, LLVMValueRef, n + 1);
     for (uint32_t k = 0; k < n; k++)
         if (s->kind[k] == FOLD_store)
-            s->ret[k] = loop_array(e, s->id, k, false);
+            s->ret[k] = result_array(e, s->id, k, 0, false);
     for (uint32_t k = 0; k < n; k++) {
         if (s->kind[k] == FOLD_store)
             continue;

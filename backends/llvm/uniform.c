@@ -157,7 +157,7 @@ analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes)
     for (uint32_t id = 1; id < f->n; id++)
         a.prepared[id] = is_prepared(f, id, differs);
     find_updated(f, arena, &a);
-    a.ends = find_ends(f, arena);
+    a.home = find_homes(f, arena, false);
     find_kept(f, arena, &a, uniform_bytes);
     return a;
 }
@@ -170,7 +170,7 @@ analyse_whole(const Function *f, Arena *arena)
     a.variance = lane_variance(f, arena, a.spread);
     a.prepared = arena_array(arena, uint8_t, f->n);
     find_updated(f, arena, &a);
-    a.ends = find_ends(f, arena);
+    a.home = find_homes(f, arena, true);
     a.kept_at = kept_nowhere(f, arena);
     return a;
 }

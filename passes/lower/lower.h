@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lower.h -- bulk operations become loops over scalars.
+ * lower.h -- bulk operations become loops over scalars; `update` of a row alone stays as it is.
  *
  * A region is lowered in three steps.  plan.c decides which arrays exist in memory and in which
  * loop each is computed: nodes of one index space that can run together share an Item.
