@@ -274,7 +274,11 @@ Value load_element(Emit *e, const Value *array, DType d, Index element);
 LLVMValueRef load_elements(Emit *e, const Value *array, DType d, Index first, unsigned n);
 void store_element(Emit *e, const Value *array, DType d, Index element, const Value *x);
 Value array_part(Emit *e, const Value *array, DType d, Index element);
-/* x to the lanes' addresses `at`, where mask. */
+/* Element of an array whose content may have changed since others were read. */
+Value read_fresh(Emit *e, const Value *array, DType d, Index element);
+/* What is at the lanes' addresses `at`, where mask; x to them. */
+LLVMValueRef gather(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask,
+                    LLVMValueRef otherwise);
 void scatter(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef x);
 /* n elements of memory that stand one after another, those of `live` lanes. */
 LLVMValueRef load_run(Emit *e, DType d, LLVMValueRef at, unsigned lanes, unsigned live);
@@ -284,18 +288,20 @@ void mark_invariant(Emit *e, LLVMValueRef load);
 void copy_array(Emit *e, const Value *to, const Value *from, Type type);
 /* to = mask ? from : to */
 void blend_array(Emit *e, const Value *to, const Value *from, LLVMValueRef mask, Type type);
-/* Of instances [from, to), in the room that the node has. */
-void emit_at(Emit *e, uint32_t id, unsigned from, unsigned to);
-void emit_update(Emit *e, uint32_t id);
-/* The part of `array` that `update` replaces, if it is the same for all chains and known to be
- * in range. */
-bool row_of_update(Emit *e, const Node *update, const Value *array, Value *ret);
 typedef void ElementFn(Emit *e, Index element, void *user);
 void each_element(Emit *e, uint64_t n, ElementFn *fn, void *user);
 LLVMValueRef entry_alloca(Emit *e, LLVMTypeRef type, uint64_t count);
 LLVMValueRef byte_offset(Emit *e, LLVMValueRef pointer, LLVMValueRef bytes);
 LLVMValueRef load_field(Emit *e, uint64_t offset, LLVMTypeRef type);
 void constant_array(Emit *e, uint32_t id);
+
+/* ---- access.c */
+/* Of instances [from, to), in the room that the node has. */
+void emit_at(Emit *e, uint32_t id, unsigned from, unsigned to);
+void emit_update(Emit *e, uint32_t id);
+/* The part of `array` that `update` replaces, if it is the same for all chains and known to be
+ * in range. */
+bool row_of_update(Emit *e, const Node *update, const Value *array, Value *ret);
 
 /* ---- random.c */
 void emit_word(Emit *e, uint32_t id);
