@@ -374,11 +374,13 @@ Home **find_homes(const Function *f, Arena *arena, bool whole);
  * one. */
 Value result_array(Emit *e, uint32_t id, uint32_t k, unsigned i, bool chain);
 
+/* ---- fold.c */
+LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
+/* The fold of `total` values, from their partial results, which it overwrites. */
+LLVMValueRef fold_partials(Emit *e, FoldKind kind, DType d, LLVMValueRef *p, uint64_t total);
+
 /* ---- loop.c */
 void emit_loop(Emit *e, uint32_t id);
-LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
-/* What leaves every operand as it is: -0 for sums. */
-Scalar neutral_of_fold(FoldKind kind, DType d);
 
 /* ---- pack.c */
 /* Instances in a pack of the current frame; 1: there are none. */

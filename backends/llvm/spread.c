@@ -246,7 +246,7 @@ partials(Emit *e, DType d, FoldKind kind)
 {
     LLVMValueRef sum = entry_alloca(e, lane_type(e, d, true), 1);
 
-    LLVMBuildStore(e->b, splat(e, scalar_constant(e, d, neutral_of_fold(kind, d)), LANES), sum);
+    LLVMBuildStore(e->b, splat(e, scalar_constant(e, d, fold_neutral(kind, d)), LANES), sum);
     return sum;
 }
 
@@ -255,7 +255,7 @@ static void
 fold_lanes(Emit *e, LLVMValueRef sum, FoldKind kind, DType d, LLVMValueRef x, unsigned live)
 {
     LLVMValueRef lane[LANES], mask,
-        none = splat(e, scalar_constant(e, d, neutral_of_fold(kind, d)), LANES);
+        none = splat(e, scalar_constant(e, d, fold_neutral(kind, d)), LANES);
 
     for (unsigned i = 0; i < LANES; i++)
         lane[i] = LLVMConstInt(e->i1, i < live, false);

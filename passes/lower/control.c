@@ -383,7 +383,7 @@ fill_of(Lower *l, const Result *r, bool empty)
 
     if (r->kind == FOLD_store)
         return ir_number(&l->b, d, 0);
-    return empty ? fold_of_nothing(&l->b, r->kind, d) : fold_identity(&l->b, r->kind, d);
+    return fold_start(&l->b, r->kind, d, empty);
 }
 
 static void
