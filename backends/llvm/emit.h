@@ -359,9 +359,39 @@ typedef struct Turns {
 Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once);
 /* Ends the body: returns the block it ends in. */
 LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
+/* A phi at the start of `head`, which is `first` when it comes `from` before. */
+LLVMValueRef phi_at(Emit *e, LLVMBasicBlockRef head, LLVMValueRef first, LLVMBasicBlockRef from);
 
 /* ---- branch.c */
 void emit_if(Emit *e, uint32_t id);
+
+/* ---- carry.c */
+typedef struct Carried {
+    const Node *n;
+    RegionId body;
+    uint32_t n_values;
+    unsigned all;                   /* values of all instances */
+    bool masked;                    /* lanes leave the loop one by one */
+    Value *now;                     /* [instance][value]: arrays are this loop's own */
+    LLVMValueRef *phi;              /* NULL for arrays */
+    unsigned packed;                /* instances whose values make packs */
+    LLVMValueRef *pack, *next_pack; /* by pack: its phi, and what it becomes */
+} Carried;
+/* What `for` or `while` n begins with, for all instances. */
+Carried carry_open(Emit *e, const Node *n, bool masked);
+/* Where LLVM's loop is to follow: its phis take values made before it.  What needs an
+ * instruction is made here; values are joined where packs pay. */
+void carry_settle(Emit *e, Carried *c);
+void carry_in_packs(Emit *e, Carried *c);
+void carry_phis(Emit *e, Carried *c, LLVMBasicBlockRef head, LLVMBasicBlockRef before);
+/* The parameters of a region of n. */
+void carry_bind(Emit *e, const Carried *c, RegionId region);
+/* What the body yields becomes what is carried; `mask` (or NULL): lanes that go on.  Returns
+ * the block that this ends in. */
+LLVMBasicBlockRef carry_on(Emit *e, Carried *c, LLVMValueRef mask);
+/* After LLVM's loop, whose body ends in `end`. */
+void carry_close(Emit *e, Carried *c, LLVMBasicBlockRef end, bool at_least_once);
+void carry_results(Emit *e, const Carried *c, Value *ret);
 
 /* ---- control.c */
 void emit_for(Emit *e, uint32_t id);
