@@ -121,35 +121,19 @@ where_inside(Emit *e, const Target *t, bool chain, const Value *x, const Value *
 }
 
 static Value
-read_target(Emit *e, const Value *array, DType d, const Target *t, Index more)
+read_target(Emit *e, const Value *array, DType d, const Target *t)
 {
     Value none = uniform_value(nothing(e, d));
 
     if (t->lanes) {
-        LLVMValueRef at = lane_addresses(e, array, d, t, more);
+        LLVMValueRef at = lane_addresses(e, array, d, t, index_constant(0));
         return chain_value(gather(e, d, at, t->inside, vector_of(e, &none)));
     }
-    Value x = load_element(e, array, d, index_add(e, t->element, more));
+    Value x = load_element(e, array, d, t->element);
     return t->inside ? where_inside(e, t, x.chain, &x, &none) : x;
 }
 
 /* ---- at */
-
-typedef struct Part {
-    const Value *to, *from;
-    const Target *target;
-    DType d;
-    bool add;
-} Part;
-
-static void
-read_part(Emit *e, Index element, void *user)
-{
-    const Part *p = user;
-    Value x = read_target(e, p->from, p->d, p->target, element);
-
-    store_element(e, p->to, p->d, element, &x);
-}
 
 static Value
 at_instance(Emit *e, const Node *n, unsigned i)
@@ -159,20 +143,15 @@ at_instance(Emit *e, const Node *n, unsigned i)
     DType d = (DType)type.dtype;
     Value r;
 
-    if (type_size(type) == 0 && n->type.rank == 0)
+    assert(n->type.rank == 0 && "loop form reads elements");
+    if (type_size(type) == 0)
         return uniform_value(nothing(e, d));
     if (ramp_load(e, n, i, array, &r) || panel_load(e, n, i, array, &r))
         return r;
     for (uint32_t k = 1; k < n->n_args; k++)
         index[k - 1] = value_at(e, n->arg[k], i);
     Target t = find_target(e, type, n->n_args - 1, index, n->attr.i & 1);
-    if (t.rest.rank == 0)
-        return read_target(e, array, d, &t, index_constant(0));
-    if (!t.lanes && !t.inside && !e->updated[n->arg[0].id])
-        return array_part(e, array, d, t.element);
-    r = array_new(e, t.rest, array->chain || t.lanes);
-    each_element(e, type_size(t.rest), read_part, &(Part){&r, array, &t, d, false});
-    return r;
+    return read_target(e, array, d, &t);
 }
 
 void
@@ -190,6 +169,13 @@ emit_at(Emit *e, uint32_t id, unsigned from, unsigned to)
 }
 
 /* ---- update */
+
+typedef struct Part {
+    const Value *to, *from;
+    const Target *target;
+    DType d;
+    bool add;
+} Part;
 
 static Value
 part_element(Emit *e, const Part *p, Index element)

@@ -164,7 +164,6 @@ typedef struct Emit {
     LLVMBasicBlockRef entry; /* allocas go before its terminator */
     LLVMBasicBlockRef first; /* loads that hold for the whole call */
     uint8_t *variance;
-    uint8_t *updated;  /* by node: an update may overwrite it */
     uint8_t *prepared; /* by node: done by `prepare` */
     Home **home;       /* by node: [result] */
     uint64_t *kept_at; /* by node: its offset into `uniform` if others read it, else NOT_KEPT */
@@ -454,7 +453,7 @@ void prefetch_turn(Emit *e, const Node *loop, Index turn);
 
 /* ---- uniform.c */
 typedef struct Analysis {
-    uint8_t *variance, *prepared, *updated;
+    uint8_t *variance, *prepared;
     uint64_t *kept_at;
     uint8_t *spread; /* as in Emit; NULL but for phases over the whole batch */
     Home **home;

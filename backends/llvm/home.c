@@ -92,8 +92,7 @@ note_use(const Search *s, uint32_t user, uint32_t operand)
     uint32_t at = ancestor_in(s, user, s->f->node[x].region);
     bool first = at != s->last[x];
     s->given[x] |= changed;
-    s->shared[x] |=
-        !carries(s->f, user) && n->op != OP_update && (n->op != OP_at || n->type.rank);
+    s->shared[x] |= n->op != OP_at && n->op != OP_update && !carries(s->f, user);
     if (changed || at < s->last[x])
         return;
     s->dies[x] = is_over(s, user, at, first) && (first || s->dies[x]);

@@ -98,7 +98,6 @@ set_function(Emit *e, const Function *f, const Analysis *a)
     e->f = f;
     e->variance = a->variance;
     e->prepared = a->prepared;
-    e->updated = a->updated;
     e->home = a->home;
     e->kept_at = a->kept_at;
     e->spread = a->spread;

@@ -175,8 +175,6 @@ change_each(Lower *l, Type shape, unsigned axis, Ref *index, Ref array, Change *
     return ir_get(&l->b, ir_for(&l->b, from, to, 1, &array, body, shape.dim[axis]), 0);
 }
 
-/* The one bulk operation that loop form keeps: a row of an array is replaced by another array.
- */
 static Ref
 lower_update(Lower *l, uint32_t id)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lower.h -- bulk operations become loops over scalars; `update` of a row alone stays as it is.
+ * lower.h -- bulk operations become loops over scalars.
+ *
+ * In what comes out, the loop form, operations are on numbers: `at` reads elements, arrays are
+ * what a loop stores, what control flow yields or carries, constants and inputs.  Only `update`
+ * may put an array into another one, as a row.
  *
  * A region is lowered in three steps.  plan.c decides which arrays exist in memory and in which
  * loop each is computed: nodes of one index space that can run together share an Item.

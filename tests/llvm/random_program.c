@@ -220,10 +220,9 @@ make_at(Gen *g)
         return;
     Type t = type_in(g, x);
     bool sure = roll(g, 2);
-    uint32_t n = roll(g, 5) == 0 ? 1 : t.rank;
-    for (uint32_t k = 0; k < n; k++)
+    for (uint32_t k = 0; k < t.rank; k++)
         index[k] = make_index(g, t.dim[k], sure);
-    add(g, ir_at(&g->b, x, n, index, sure));
+    add(g, ir_at(&g->b, x, t.rank, index, sure));
 }
 
 static void make_statements(Gen *g, int n);
