@@ -129,26 +129,17 @@ note_uses(const Search *s)
 
 /* ---- who takes what */
 
-static bool
-is_stored(const Node *loop, int64_t k)
-{
-    return loop->attr.ints[1 + loop->attr.ints[0] + k] == FOLD_store;
-}
-
 /* The home of what a loop of `region` stores as y; NULL if none does, or it has one. */
 static Home *
 open_home(const Search *s, Ref y, RegionId region, uint32_t *ret_loop)
 {
     const Node *get = ir_node(s->f, y);
 
-    if (get->op != OP_get || !ir_is(s->f, get->arg[0], OP_loop))
+    if (get->op != OP_get || !get->type.rank || !ir_is(s->f, get->arg[0], OP_loop))
         return NULL;
-    const Node *loop = ir_node(s->f, get->arg[0]);
     Home *home = &s->home[get->arg[0].id][get->attr.i];
     *ret_loop = get->arg[0].id;
-    return loop->region == region && is_stored(loop, get->attr.i) && home->kind == HOME_own
-               ? home
-               : NULL;
+    return s->f->node[*ret_loop].region == region && home->kind == HOME_own ? home : NULL;
 }
 
 /* May node `id` write to x? */
@@ -284,8 +275,7 @@ find_homes(const Function *f, Arena *arena, bool whole)
         take_given(&s);
     for (uint32_t id = 1; id < f->n; id++)
         for (uint32_t k = 0; f->node[id].op == OP_loop && k < f->node[id].n_results; k++)
-            if (is_stored(&f->node[id], k))
-                take_read(&s, id, k);
+            take_read(&s, id, k);
     return s.home;
 }
 

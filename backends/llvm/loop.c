@@ -107,41 +107,9 @@ linear_index(Emit *e, const Loop *l, const Group *g, unsigned r)
 }
 
 static void
-store_result(Emit *e, Value *to, Type type, Index linear, const Value *x)
+fold_memory(Emit *e, const Value *memory, FoldKind kind, DType d, Index linear, const Value *x)
 {
-    DType d = (DType)type.dtype;
-
-    if (type.rank == 0) {
-        store_element(e, to, d, linear, x);
-        return;
-    }
-    Value part = array_part(e, to, d, index_scale(e, linear, (int64_t)type_size(type)));
-    copy_array(e, &part, x, type);
-}
-
-typedef struct FoldArray {
-    const Value *part, *x;
-    FoldKind kind;
-    DType d;
-} FoldArray;
-
-static void
-fold_element(Emit *e, Index element, void *user)
-{
-    const FoldArray *f = user;
-    LLVMValueRef old = read_fresh(e, f->part, f->d, element).v;
-    Value x = load_element(e, f->x, f->d, element);
-    Value r = {.chain = f->part->chain};
-
-    r.v = combine_folds(e, f->kind, f->d, old, r.chain ? vector_of(e, &x) : scalar_of(e, &x));
-    store_element(e, f->part, f->d, element, &r);
-}
-
-static void
-fold_memory(Emit *e, Value *memory, FoldKind kind, Type type, Index linear, const Value *x)
-{
-    DType d = (DType)type.dtype;
-    Value slot;
+    Value r = {.chain = memory->chain}, slot;
     int64_t residue;
     Index at;
 
@@ -152,21 +120,13 @@ fold_memory(Emit *e, Value *memory, FoldKind kind, Type type, Index linear, cons
         index_pointwise(e, OP_imod, linear, sixteen, &slot);
         at = slot.index;
     }
-    if (type.rank == 0) {
-        Value r = {.chain = memory->chain};
-        LLVMValueRef old = read_fresh(e, memory, d, at).v;
-        r.v = combine_folds(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
-        store_element(e, memory, d, at, &r);
-        return;
-    }
-    Value part = array_part(e, memory, d, index_scale(e, at, (int64_t)type_size(type)));
-    FoldArray f = {&part, x, kind, d};
-    each_element(e, type_size(type), fold_element, &f);
+    LLVMValueRef old = read_fresh(e, memory, d, at).v;
+    r.v = combine_folds(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
+    store_element(e, memory, d, at, &r);
 }
 
 static void
-fold_register(Emit *e, Loop *l, uint32_t k, FoldKind kind, Type type, Index linear,
-              const Value *x)
+fold_register(Emit *e, Loop *l, uint32_t k, DType d, Index linear, const Value *x)
 {
     int64_t residue = 0;
     bool known = index_residue(linear, FOLD_PARTIALS, &residue);
@@ -175,7 +135,7 @@ fold_register(Emit *e, Loop *l, uint32_t k, FoldKind kind, Type type, Index line
     LLVMValueRef *part =
         &l->part[k * FOLD_PARTIALS + (known ? residue : linear.offset % FOLD_PARTIALS)];
 
-    *part = *part ? combine_folds(e, kind, (DType)type.dtype, *part, v) : v;
+    *part = *part ? combine_folds(e, (FoldKind)l->kind[k], d, *part, v) : v;
 }
 
 typedef struct Taker {
@@ -195,13 +155,13 @@ take_results(Emit *e, unsigned from, unsigned to, void *user)
         Index linear = linear_index(e, l, g, i);
         for (uint32_t k = 0; k < l->n->n_results; k++) {
             const Value *x = value_at(e, body->yield[k], i);
-            Type type = ir_type(e->f, body->yield[k]);
+            DType d = (DType)ir_type(e->f, body->yield[k]).dtype;
             if (!is_fold(l, k))
-                store_result(e, &l->ret[k], type, linear, x);
-            else if (l->in_registers && !type.rank)
-                fold_register(e, l, k, (FoldKind)l->kind[k], type, linear, x);
+                store_element(e, &l->ret[k], d, linear, x);
+            else if (l->in_registers)
+                fold_register(e, l, k, d, linear, x);
             else
-                fold_memory(e, &l->memory[k], (FoldKind)l->kind[k], type, linear, x);
+                fold_memory(e, &l->memory[k], (FoldKind)l->kind[k], d, linear, x);
         }
     }
 }
@@ -288,36 +248,20 @@ emit_nest(Emit *e, Loop *l, Group *g, unsigned axis)
 
 /* ---- folds */
 
-static Type
-partials_type(Type value)
+static Value
+new_partials(Emit *e, const Loop *l, uint32_t k)
 {
-    Type t = {.dtype = value.dtype, .rank = 1, .dim = {FOLD_PARTIALS}};
+    uint32_t n = FOLD_PARTIALS;
 
-    t.dim[0] = (uint32_t)(FOLD_PARTIALS * type_size(value));
-    return t;
+    return array_new(e, type_array((DType)l->n->result[k].dtype, 1, &n), l->ret[k].chain);
 }
 
-typedef struct Fill {
-    const Value *to;
-    DType d;
-    Scalar s;
-} Fill;
-
-static void
-fill_element(Emit *e, Index element, void *user)
+static LLVMValueRef
+first_partial(Emit *e, const Loop *l, uint32_t k)
 {
-    const Fill *f = user;
-    Value x = uniform_value(scalar_constant(e, f->d, f->s));
+    DType d = (DType)l->n->result[k].dtype;
 
-    store_element(e, f->to, f->d, element, &x);
-}
-
-static void
-fill_array(Emit *e, const Value *to, Type type, Scalar s)
-{
-    Fill f = {to, (DType)type.dtype, s};
-
-    each_element(e, type_size(type), fill_element, &f);
+    return constant_lanes(e, d, fold_neutral((FoldKind)l->kind[k], d), l->ret[k].chain);
 }
 
 static void
@@ -325,63 +269,34 @@ open_memory(Emit *e, Loop *l)
 {
     l->memory = arena_array(e->arena, Value, l->n->n_results);
     for (uint32_t k = 0; k < l->n->n_results; k++) {
-        Type value = l->n->result[k];
-        if (!is_fold(l, k) || (l->in_registers && !value.rank))
+        if (!is_fold(l, k))
             continue;
-        Type type = partials_type(value);
-        l->memory[k] = array_new(e, type, l->ret[k].chain);
-        fill_array(e, &l->memory[k], type,
-                   fold_neutral((FoldKind)l->kind[k], (DType)value.dtype));
+        Value first = {.v = first_partial(e, l, k), .chain = l->ret[k].chain};
+        l->memory[k] = new_partials(e, l, k);
+        for (int i = 0; i < FOLD_PARTIALS; i++)
+            store_element(e, &l->memory[k], (DType)l->n->result[k].dtype, index_constant(i),
+                          &first);
     }
 }
 
 static void
-load_partials(Emit *e, const Value *memory, DType d, Index element, int64_t stride,
-              LLVMValueRef p[FOLD_PARTIALS])
+load_partials(Emit *e, const Value *memory, DType d, LLVMValueRef p[FOLD_PARTIALS])
 {
     for (int i = 0; i < FOLD_PARTIALS; i++)
-        p[i] = read_fresh(e, memory, d, index_add(e, element, index_constant(i * stride))).v;
-}
-
-typedef struct TreeArray {
-    const Value *to, *memory;
-    FoldKind kind;
-    DType d;
-    int64_t stride;
-    uint64_t total;
-} TreeArray;
-
-static void
-tree_element(Emit *e, Index element, void *user)
-{
-    const TreeArray *t = user;
-    LLVMValueRef p[FOLD_PARTIALS];
-    Value r = {.chain = t->to->chain};
-
-    load_partials(e, t->memory, t->d, element, t->stride, p);
-    r.v = fold_partials(e, t->kind, t->d, p, t->total);
-    store_element(e, t->to, t->d, element, &r);
+        p[i] = read_fresh(e, memory, d, index_constant(i)).v;
 }
 
 static void
 close_fold(Emit *e, Loop *l, uint32_t k)
 {
-    Type type = l->n->result[k];
-    FoldKind kind = (FoldKind)l->kind[k];
-    DType d = (DType)type.dtype;
+    DType d = (DType)l->n->result[k].dtype;
     LLVMValueRef p[FOLD_PARTIALS], *part = p;
 
-    if (type.rank) {
-        int64_t stride = (int64_t)type_size(type);
-        TreeArray t = {&l->ret[k], &l->memory[k], kind, d, stride, l->total};
-        each_element(e, (uint64_t)stride, tree_element, &t);
-        return;
-    }
     if (l->in_registers)
         part = &l->part[k * FOLD_PARTIALS];
     else
-        load_partials(e, &l->memory[k], d, index_constant(0), 1, p);
-    l->ret[k].v = fold_partials(e, kind, d, part, l->total);
+        load_partials(e, &l->memory[k], d, p);
+    l->ret[k].v = fold_partials(e, (FoldKind)l->kind[k], d, part, l->total);
 }
 
 /* ---- folds over one axis: partial results in registers */
@@ -397,28 +312,19 @@ typedef struct Strip {
     Value *saved; /* by result: all partial results of the strips before */
 } Strip;
 
-static bool
-folds_scalar(const Loop *l, uint32_t k)
-{
-    return is_fold(l, k) && !l->n->result[k].rank;
-}
-
 static void
 start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
 {
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
 
     LLVMPositionBuilderBefore(e->b, t->i);
-    for (uint32_t k = 0; k < l->n->n_results; k++) {
-        DType d = (DType)l->n->result[k].dtype;
-        for (unsigned r = 0; folds_scalar(l, k) && r < width; r++) {
-            LLVMValueRef first =
-                constant_lanes(e, d, fold_neutral((FoldKind)l->kind[k], d), l->ret[k].chain);
+    for (uint32_t k = 0; k < l->n->n_results; k++)
+        for (unsigned r = 0; is_fold(l, k) && r < width; r++) {
+            LLVMValueRef first = first_partial(e, l, k);
             LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
             LLVMAddIncoming(phi, &first, (LLVMBasicBlockRef[]){t->before}, 1);
             s->phi[k * FOLD_PARTIALS + r] = l->part[k * FOLD_PARTIALS + r] = phi;
         }
-    }
     LLVMPositionBuilderAtEnd(e->b, here);
 }
 
@@ -427,7 +333,7 @@ end_strip(Emit *e, Loop *l, Strip *s, LLVMBasicBlockRef end, unsigned width, Ind
 {
     for (uint32_t k = 0; k < l->n->n_results; k++) {
         DType d = (DType)l->n->result[k].dtype;
-        for (unsigned r = 0; folds_scalar(l, k) && r < width; r++) {
+        for (unsigned r = 0; is_fold(l, k) && r < width; r++) {
             LLVMValueRef *part = &l->part[k * FOLD_PARTIALS + r];
             LLVMAddIncoming(s->phi[k * FOLD_PARTIALS + r], part, &end, 1);
             Value x = {.v = *part, .chain = l->ret[k].chain};
@@ -459,8 +365,8 @@ emit_rest(Emit *e, Loop *l, const Strip *s, unsigned width)
     int64_t done = (int64_t)(l->total - l->total % FOLD_PARTIALS);
 
     for (uint32_t k = 0; k < l->n->n_results; k++)
-        if (folds_scalar(l, k))
-            load_partials(e, &s->saved[k], (DType)l->n->result[k].dtype, index_constant(0), 1,
+        if (is_fold(l, k))
+            load_partials(e, &s->saved[k], (DType)l->n->result[k].dtype,
                           &l->part[k * FOLD_PARTIALS]);
     for (int64_t i = done; i < (int64_t)l->total; i += width) {
         Group g = {.first = {index_constant(i)}, .number = {index_constant(i / width)}};
@@ -477,8 +383,8 @@ emit_strips(Emit *e, Loop *l)
                arena_array(e->arena, Value, l->n->n_results)};
 
     for (uint32_t k = 0; k < l->n->n_results; k++)
-        if (folds_scalar(l, k))
-            s.saved[k] = array_new(e, partials_type(l->n->result[k]), l->ret[k].chain);
+        if (is_fold(l, k))
+            s.saved[k] = new_partials(e, l, k);
     if (width == FOLD_PARTIALS) {
         emit_strip(e, l, &s, index_constant(0), width);
     } else {
@@ -508,7 +414,9 @@ open_results(Emit *e, Loop *l)
 
     for (uint32_t k = 0; k < l->n->n_results; k++) {
         bool chain = yield_chain(e, l, k);
-        if (l->n->result[k].rank)
+        assert(!ir_type(e->f, e->f->region[l->body].yield[k]).rank &&
+               "loop form yields numbers");
+        if (!is_fold(l, k))
             l->ret[k] = result_array(e, id, k, 0, chain);
         l->ret[k].chain = chain;
     }
@@ -518,14 +426,10 @@ static void
 empty_results(Emit *e, Loop *l)
 {
     for (uint32_t k = 0; k < l->n->n_results; k++) {
-        Type type = l->n->result[k];
-        Scalar s = fold_empty((FoldKind)l->kind[k], (DType)type.dtype);
-        if (!is_fold(l, k))
-            continue;
-        if (type.rank)
-            fill_array(e, &l->ret[k], type, s);
-        else
-            l->ret[k].v = constant_lanes(e, (DType)type.dtype, s, l->ret[k].chain);
+        DType d = (DType)l->n->result[k].dtype;
+        Scalar s = fold_empty((FoldKind)l->kind[k], d);
+        if (is_fold(l, k))
+            l->ret[k].v = constant_lanes(e, d, s, l->ret[k].chain);
     }
 }
 
@@ -554,7 +458,8 @@ emit_one_loop(Emit *e, const Node *n, Value *ret)
     l.in_registers = has_folds(&l) && (l.plan.whole || strips);
     if (l.in_registers)
         open_registers(e, &l);
-    open_memory(e, &l);
+    else
+        open_memory(e, &l);
     if (strips)
         emit_strips(e, &l);
     else

@@ -315,10 +315,7 @@ make_loop(Gen *g)
         add(g, ir_param(&g->b, type_scalar(DT_i32)));
     make_statements(g, 3 + (int)roll(g, 5));
     for (uint32_t k = 0; k < n; k++) {
-        Ref array = roll(g, 8) == 0 ? pick_array(g) : NO_REF;
-        if (array.id && type_size(type_in(g, array)) > 64)
-            array = NO_REF;
-        value[k] = array.id ? array : pick(g, any_dtype(g));
+        value[k] = pick(g, any_dtype(g));
         kind[k] = any_fold(g, type_in(g, value[k]));
     }
     ir_yield(&g->b, n, value);
