@@ -380,7 +380,7 @@ gathering(Interp *s, Plan *p, uint32_t id, uint32_t i, unsigned char **scratch)
     g.bytes = interp_bytes(s, value);
     g.partial = *scratch;
     if (g.kind != FOLD_store)
-        *scratch += PARTIALS * g.bytes;
+        *scratch += FOLD_PARTIALS * g.bytes;
     return g;
 }
 
@@ -388,11 +388,11 @@ static void
 gather(const Gathering *g, Value *v, uint64_t turn, Value *result)
 {
     const void *from = interp_elements(v, g->value);
-    unsigned char *partial = g->partial + turn % PARTIALS * g->bytes;
+    unsigned char *partial = g->partial + turn % FOLD_PARTIALS * g->bytes;
 
     if (g->kind == FOLD_store)
         memcpy((unsigned char *)result->data + turn * g->bytes, from, g->bytes);
-    else if (turn < PARTIALS)
+    else if (turn < FOLD_PARTIALS)
         memcpy(partial, from, g->bytes);
     else
         interp_combine(g->kind, g->dtype, partial, from, g->size);
@@ -401,17 +401,17 @@ gather(const Gathering *g, Value *v, uint64_t turn, Value *result)
 static void
 finish_fold(const Gathering *g, uint64_t turns, Value *result)
 {
-    unsigned n = turns < PARTIALS ? (unsigned)turns : PARTIALS;
+    unsigned n = turns < FOLD_PARTIALS ? (unsigned)turns : FOLD_PARTIALS;
     void *out = interp_elements(result, g->value);
 
     if (g->kind == FOLD_store)
         return;
-    for (unsigned k = PARTIALS / 2; k > 0; k /= 2)
+    for (unsigned k = FOLD_PARTIALS / 2; k > 0; k /= 2)
         for (unsigned i = 0; i < k && i + k < n; i++)
             interp_combine(g->kind, g->dtype, g->partial + i * g->bytes,
                            g->partial + (i + k) * g->bytes, g->size);
     for (uint64_t e = 0; turns == 0 && e < g->size; e++)
-        interp_store(g->partial, g->dtype, e, interp_identity(g->kind, g->dtype));
+        interp_store(g->partial, g->dtype, e, fold_empty(g->kind, g->dtype));
     if (g->value.rank == 0)
         result->scalar = (Scalar){.bits = 0};
     memcpy(out, g->partial, g->bytes);

@@ -256,7 +256,7 @@ scratch_bytes(const Planner *q, uint32_t id)
     } else if (n->op == OP_loop) {
         for (uint32_t i = 0; i < n->n_results; i++)
             if (n->attr.ints[1 + n->attr.ints[0] + i] != FOLD_store)
-                bytes += PARTIALS * interp_bytes(q->s, n->result[i]);
+                bytes += FOLD_PARTIALS * interp_bytes(q->s, n->result[i]);
     }
     return bytes;
 }

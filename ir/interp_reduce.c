@@ -13,41 +13,12 @@
 void
 interp_combine(FoldKind kind, DType d, void *acc, const void *x, uint64_t n)
 {
-    static const Op op[FOLD_COUNT] = {
-        [FOLD_sum] = OP_add, [FOLD_prod] = OP_mul, [FOLD_max] = OP_max,
-        [FOLD_min] = OP_min, [FOLD_all] = OP_and,  [FOLD_any] = OP_or};
     Scalar a[3] = {{.bits = 0}};
 
     for (uint64_t i = 0; i < n; i++) {
         a[0] = interp_load(acc, d, i);
         a[1] = interp_load(x, d, i);
-        interp_store(acc, d, i, ir_eval(op[kind], d, d, a));
-    }
-}
-
-static Scalar
-extreme(DType d, bool largest)
-{
-    Scalar s = {.bits = 0};
-
-    if (d == DT_i32)
-        s.i32 = largest ? INT32_MAX : INT32_MIN;
-    else if (d == DT_i64)
-        s.i64 = largest ? INT64_MAX : INT64_MIN;
-    else
-        s = scalar_from_double(largest ? HUGE_VAL : -HUGE_VAL, d);
-    return s;
-}
-
-Scalar
-interp_identity(FoldKind kind, DType d)
-{
-    switch (kind) {
-    case FOLD_prod:
-    case FOLD_all: return scalar_from_double(1, d);
-    case FOLD_max: return extreme(d, false);
-    case FOLD_min: return extreme(d, true);
-    default: return (Scalar){.bits = 0};
+        interp_store(acc, d, i, ir_eval((Op)fold_op[kind], d, d, a));
     }
 }
 
@@ -55,12 +26,12 @@ interp_identity(FoldKind kind, DType d)
 #define DEFINE_SUM(T, name) \
     static T name(const T *x, Walk *w, uint64_t n) \
     { \
-        T part[PARTIALS]; \
-        unsigned parts = n < PARTIALS ? (unsigned)n : PARTIALS; \
+        T part[FOLD_PARTIALS]; \
+        unsigned parts = n < FOLD_PARTIALS ? (unsigned)n : FOLD_PARTIALS; \
         for (uint64_t i = 0; i < n; i++, walk_next(w)) \
-            part[i % PARTIALS] = \
-                i < PARTIALS ? x[w->at[0]] : part[i % PARTIALS] + x[w->at[0]]; \
-        for (unsigned k = PARTIALS / 2; k > 0; k /= 2) \
+            part[i % FOLD_PARTIALS] = \
+                i < FOLD_PARTIALS ? x[w->at[0]] : part[i % FOLD_PARTIALS] + x[w->at[0]]; \
+        for (unsigned k = FOLD_PARTIALS / 2; k > 0; k /= 2) \
             for (unsigned i = 0; i < k && i + k < parts; i++) \
                 part[i] += part[i + k]; \
         return n ? part[0] : 0; \
@@ -71,20 +42,20 @@ DEFINE_SUM(double, sum_f64)
 static Scalar
 fold_any_kind(FoldKind kind, DType d, const void *x, Walk *w, uint64_t n)
 {
-    Scalar part[PARTIALS], v;
-    unsigned parts = n < PARTIALS ? (unsigned)n : PARTIALS;
+    Scalar part[FOLD_PARTIALS], v;
+    unsigned parts = n < FOLD_PARTIALS ? (unsigned)n : FOLD_PARTIALS;
 
     for (uint64_t i = 0; i < n; i++, walk_next(w)) {
         v = interp_load(x, d, (uint64_t)w->at[0]);
-        if (i < PARTIALS)
+        if (i < FOLD_PARTIALS)
             part[i] = v;
         else
-            interp_combine(kind, d, &part[i % PARTIALS], &v, 1);
+            interp_combine(kind, d, &part[i % FOLD_PARTIALS], &v, 1);
     }
-    for (unsigned k = PARTIALS / 2; k > 0; k /= 2)
+    for (unsigned k = FOLD_PARTIALS / 2; k > 0; k /= 2)
         for (unsigned i = 0; i < k && i + k < parts; i++)
             interp_combine(kind, d, &part[i], &part[i + k], 1);
-    return n ? part[0] : interp_identity(kind, d);
+    return n ? part[0] : fold_empty(kind, d);
 }
 
 static Scalar

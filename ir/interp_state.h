@@ -62,7 +62,7 @@ struct Interp {
 };
 
 /* Regions and calls below one another at most. */
-enum { INTERP_MAX_DEPTH = 4000, PARTIALS = 16 };
+enum { INTERP_MAX_DEPTH = 4000 };
 
 /* The plan of f and of all that it calls; NULL, with s->status, when it cannot be run. */
 Plan *interp_plan(Interp *s, const Function *f);
@@ -149,9 +149,6 @@ interp_out(const Plan *p, uint32_t id)
 
 /* acc[i] = acc[i] (op) x[i]: one step of a fold. */
 void interp_combine(FoldKind kind, DType d, void *acc, const void *x, uint64_t n);
-
-/* What an empty fold gives. */
-Scalar interp_identity(FoldKind kind, DType d);
 
 /* ---- positions in several arrays, run through together */
 

@@ -132,7 +132,9 @@ typedef enum FoldKind {
     FOLD_any,
     FOLD_COUNT
 } FoldKind;
+enum { FOLD_PARTIALS = 16 };
 extern const char *const fold_name[FOLD_COUNT];
+extern const uint8_t fold_op[FOLD_COUNT]; /* what joins two values */
 
 typedef enum Distribution { DRAW_uniform, DRAW_normal, DRAW_bits, DRAW_COUNT } Distribution;
 extern const char *const draw_name[DRAW_COUNT];
@@ -411,6 +413,9 @@ bool ir_is_number(const Function *f, Ref r,
                   double value); /* such a splat, equal to value (-0 is not 0) */
 double scalar_to_double(Scalar s, DType d);
 Scalar scalar_from_double(double value, DType d);
+Scalar fold_empty(FoldKind kind, DType d); /* of no values */
+/* What leaves every value that it is joined with as it is, to the bit: -0 for sums. */
+Scalar fold_neutral(FoldKind kind, DType d);
 
 /* The meaning of pointwise op `op` on operands of dtype d (select: of its second operand);
  * X-class ops convert d -> to. */

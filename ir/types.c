@@ -10,9 +10,12 @@
 
 const char *const dtype_name[DT_COUNT] = {"none", "bool", "i32", "i64", "f32", "f64"};
 const char *const fold_name[FOLD_COUNT] = {"store", "sum", "prod", "max", "min", "all", "any"};
+const uint8_t fold_op[FOLD_COUNT] = {
+    [FOLD_sum] = OP_add, [FOLD_prod] = OP_mul, [FOLD_max] = OP_max,
+    [FOLD_min] = OP_min, [FOLD_all] = OP_and,  [FOLD_any] = OP_or};
 const char *const draw_name[DRAW_COUNT] = {"uniform", "normal", "bits"};
-const char *const input_name[INPUT_COUNT] = {"value", "x",     "state", "hyper",   "data",
-                                             "param", "given", "step",  "n_steps", "n_warmup",
+const char *const input_name[INPUT_COUNT] = {"value",  "x",     "state", "hyper",   "data",
+                                             "param",  "given", "step",  "n_steps", "n_warmup",
                                              "memory", "point", "handed"};
 const char *const output_name[OUTPUT_COUNT] = {"value", "report", "param", "memory",
                                                "slot",  "points", "rows",  "whole"};
@@ -134,4 +137,32 @@ scalar_from_double(double value, DType d)
     default: assert(!"a number has a dtype");
     }
     return s;
+}
+
+static Scalar
+extreme(DType d, bool largest)
+{
+    switch (d) {
+    case DT_i32: return (Scalar){.i32 = largest ? INT32_MAX : INT32_MIN};
+    case DT_i64: return (Scalar){.i64 = largest ? INT64_MAX : INT64_MIN};
+    default: return scalar_from_double(largest ? HUGE_VAL : -HUGE_VAL, d);
+    }
+}
+
+Scalar
+fold_empty(FoldKind kind, DType d)
+{
+    switch (kind) {
+    case FOLD_prod:
+    case FOLD_all: return scalar_from_double(1, d);
+    case FOLD_max: return extreme(d, false);
+    case FOLD_min: return extreme(d, true);
+    default: return (Scalar){.bits = 0};
+    }
+}
+
+Scalar
+fold_neutral(FoldKind kind, DType d)
+{
+    return kind == FOLD_sum ? scalar_from_double(-0.0, d) : fold_empty(kind, d);
 }

@@ -4,67 +4,17 @@
  */
 #include "passes/fold_build.h"
 
-#include <math.h>
-
-static Scalar
-largest(DType d)
-{
-    Scalar s = {.bits = 0};
-
-    switch (d) {
-    case DT_i32: s.i32 = INT32_MAX; break;
-    case DT_i64: s.i64 = INT64_MAX; break;
-    default: s = scalar_from_double(INFINITY, d); break;
-    }
-    return s;
-}
-
-static Scalar
-smallest(DType d)
-{
-    Scalar s = {.bits = 0};
-
-    switch (d) {
-    case DT_i32: s.i32 = INT32_MIN; break;
-    case DT_i64: s.i64 = INT64_MIN; break;
-    default: s = scalar_from_double(-INFINITY, d); break;
-    }
-    return s;
-}
-
-static Scalar
-identity(FoldKind kind, DType d)
-{
-    switch (kind) {
-    case FOLD_sum: return scalar_from_double(-0.0, d); /* -0 + x is x, also for -0 */
-    case FOLD_prod:
-    case FOLD_all: return scalar_from_double(1, d);
-    case FOLD_max: return smallest(d);
-    case FOLD_min: return largest(d);
-    default: return scalar_from_double(0, d);
-    }
-}
-
 Ref
-fold_identity(Builder *b, FoldKind kind, DType d)
+fold_start(Builder *b, FoldKind kind, DType d, bool empty)
 {
-    Scalar s = identity(kind, d);
+    Scalar s = empty ? fold_empty(kind, d) : fold_neutral(kind, d);
     return ir_const(b, type_scalar(d), &s);
-}
-
-Ref
-fold_of_nothing(Builder *b, FoldKind kind, DType d)
-{
-    return kind == FOLD_sum ? ir_number(b, d, 0) : fold_identity(b, kind, d);
 }
 
 Ref
 fold_combine(Builder *b, FoldKind kind, Ref x, Ref y)
 {
-    static const Op op[FOLD_COUNT] = {
-        [FOLD_sum] = OP_add, [FOLD_prod] = OP_mul, [FOLD_max] = OP_max,
-        [FOLD_min] = OP_min, [FOLD_all] = OP_and,  [FOLD_any] = OP_or};
-    return ir_pointwise(b, op[kind], x, y, NO_REF);
+    return ir_pointwise(b, (Op)fold_op[kind], x, y, NO_REF);
 }
 
 Ref

@@ -8,15 +8,8 @@
 
 #include "ir/ir.h"
 
-/* A sum and its kin are this many strided partial results, then a fixed tree (FoldKind in
- * ir.h). */
-enum { FOLD_PARTIALS = 16 };
-
-/* x such that combining x with v is v, to the bit, for every v. */
-Ref fold_identity(Builder *b, FoldKind kind, DType d);
-
-/* What a fold over no iterations gives: the identity, but +0 for a sum. */
-Ref fold_of_nothing(Builder *b, FoldKind kind, DType d);
+/* What a partial result of a fold begins with; of one over nothing, what it gives. */
+Ref fold_start(Builder *b, FoldKind kind, DType d, bool empty);
 
 /* Two results of a fold that is not FOLD_store, joined. */
 Ref fold_combine(Builder *b, FoldKind kind, Ref x, Ref y);

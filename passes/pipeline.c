@@ -31,7 +31,7 @@ static const PassId middle[] = {
 const Pipeline pipeline_middle = {middle, sizeof middle / sizeof *middle};
 
 static const PassId loops[] = {
-    PASS_lower,   /* loops and scalars alone from here on */
+    PASS_lower,   /* loops over scalars, and rows put into arrays, from here on */
     PASS_compact, /* what no loop reads */
     PASS_strip,   /* long loops in pieces that stay in cache */
     PASS_expand,  /* machine operations alone */

@@ -460,7 +460,7 @@ static Ref
 new_partial(Strip *s, FoldKind kind, DType d)
 {
     Type t = type_array(d, 1, (uint32_t[]){FOLD_PARTIALS});
-    return filled_array(&s->r->b, t, fold_identity(&s->r->b, kind, d));
+    return filled_array(&s->r->b, t, fold_start(&s->r->b, kind, d, false));
 }
 
 /* Carried from strip to strip: partial results of live folds, then accumulators. */

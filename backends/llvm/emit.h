@@ -127,11 +127,16 @@ typedef struct Random {
 /* Whether `sample` works on two blocks at once where it can. */
 typedef enum Pairing { PAIR_never, PAIR_if_it_pays, PAIR_always } Pairing;
 
-/* Where result `result` of loop `loop` is to stand: what reads it outside is there. */
+typedef enum HomeKind { HOME_own, HOME_over, HOME_row, HOME_given } HomeKind;
+
+/* Where a result that is an array stands if it can: in memory of its own, in that of `array`,
+ * in the row of `array` that update `number` sets, or where result `number` of a phase goes. */
 typedef struct Home {
-    uint32_t loop, result;
-    Value at;
-    uint32_t move; /* the `for` that would copy it there; 0: none */
+    HomeKind kind;
+    Ref array;
+    uint32_t number;
+    Ref get;      /* the last node that reads it */
+    bool written; /* of what a `for` carries: all of it is, and nothing reads what it was */
 } Home;
 
 /* A strip of rows, from node `start` on, of input `array`, the second half of whose successor
@@ -165,9 +170,8 @@ typedef struct Emit {
     LLVMBasicBlockRef entry; /* allocas go before its terminator */
     LLVMBasicBlockRef first; /* loads that hold for the whole call */
     uint8_t *variance;
-    uint8_t *updated;  /* by node: an update may overwrite it */
     uint8_t *prepared; /* by node: done by `prepare` */
-    uint32_t *ends;    /* by node: find_ends */
+    Home **home;       /* by node: [result] */
     uint64_t *kept_at; /* by node: its offset into `uniform` if others read it, else NOT_KEPT */
     Value **value;     /* by node: [instance][result] */
     uint32_t *room;    /* by node: values it has room for */
@@ -182,8 +186,7 @@ typedef struct Emit {
     Pieces pieces;
     uint8_t *spread; /* by node: a loop whose axis `spread - 1` is the lanes; 0: others */
     unsigned joined; /* trailing axes that the loop's lanes go through as one; 0: one axis */
-    Home *home;
-    size_t n_homes, cap_homes;
+    Value *given;    /* in such a phase, by result: where it goes */
     SharedStrip shared;
     Random random;
     LLVMValueRef step, n_steps, n_warmup; /* i32 */
@@ -279,7 +282,11 @@ Value load_element(Emit *e, const Value *array, DType d, Index element);
 LLVMValueRef load_elements(Emit *e, const Value *array, DType d, Index first, unsigned n);
 void store_element(Emit *e, const Value *array, DType d, Index element, const Value *x);
 Value array_part(Emit *e, const Value *array, DType d, Index element);
-/* x to the lanes' addresses `at`, where mask. */
+/* Element of an array whose content may have changed since others were read. */
+Value read_fresh(Emit *e, const Value *array, DType d, Index element);
+/* What is at the lanes' addresses `at`, where mask; x to them. */
+LLVMValueRef gather(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask,
+                    LLVMValueRef otherwise);
 void scatter(Emit *e, DType d, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef x);
 /* n elements of memory that stand one after another, those of `live` lanes. */
 LLVMValueRef load_run(Emit *e, DType d, LLVMValueRef at, unsigned lanes, unsigned live);
@@ -289,15 +296,20 @@ void mark_invariant(Emit *e, LLVMValueRef load);
 void copy_array(Emit *e, const Value *to, const Value *from, Type type);
 /* to = mask ? from : to */
 void blend_array(Emit *e, const Value *to, const Value *from, LLVMValueRef mask, Type type);
-/* Of instances [from, to), in the room that the node has. */
-void emit_at(Emit *e, uint32_t id, unsigned from, unsigned to);
-void emit_update(Emit *e, uint32_t id);
 typedef void ElementFn(Emit *e, Index element, void *user);
 void each_element(Emit *e, uint64_t n, ElementFn *fn, void *user);
 LLVMValueRef entry_alloca(Emit *e, LLVMTypeRef type, uint64_t count);
 LLVMValueRef byte_offset(Emit *e, LLVMValueRef pointer, LLVMValueRef bytes);
 LLVMValueRef load_field(Emit *e, uint64_t offset, LLVMTypeRef type);
 void constant_array(Emit *e, uint32_t id);
+
+/* ---- access.c */
+/* Of instances [from, to), in the room that the node has. */
+void emit_at(Emit *e, uint32_t id, unsigned from, unsigned to);
+void emit_update(Emit *e, uint32_t id);
+/* The part of `array` that `update` replaces, if it is the same for all chains and known to be
+ * in range. */
+bool row_of_update(Emit *e, const Node *update, const Value *array, Value *ret);
 
 /* ---- random.c */
 void emit_word(Emit *e, uint32_t id);
@@ -357,6 +369,9 @@ typedef struct Turns {
 Turns turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once);
 /* Ends the body: returns the block it ends in. */
 LLVMBasicBlockRef turns_close(Emit *e, Turns *t);
+/* A phi at the start of `head`, which is `first` when it comes `from` before. */
+LLVMValueRef phi_at(Emit *e, LLVMBasicBlockRef head, LLVMValueRef first,
+                    LLVMBasicBlockRef from);
 /* What follows is done where the condition, an i1, holds, until when_close. */
 typedef struct When {
     LLVMBasicBlockRef after;
@@ -368,30 +383,52 @@ void when_close(Emit *e, const When *w);
 /* ---- branch.c */
 void emit_if(Emit *e, uint32_t id);
 
+/* ---- carry.c */
+typedef struct Carried {
+    const Node *n;
+    RegionId body;
+    uint32_t n_values;
+    unsigned all;                   /* values of all instances */
+    bool masked;                    /* lanes leave the loop one by one */
+    Value *now;                     /* [instance][value]: arrays are this loop's own */
+    LLVMValueRef *phi;              /* NULL for arrays */
+    unsigned packed;                /* instances whose values make packs */
+    LLVMValueRef *pack, *next_pack; /* by pack: its phi, and what it becomes */
+} Carried;
+/* What `for` or `while` n begins with, for all instances. */
+Carried carry_open(Emit *e, const Node *n, bool masked);
+/* Where LLVM's loop is to follow: its phis take values made before it.  What needs an
+ * instruction is made here; values are joined where packs pay. */
+void carry_settle(Emit *e, Carried *c);
+void carry_in_packs(Emit *e, Carried *c);
+void carry_phis(Emit *e, Carried *c, LLVMBasicBlockRef head, LLVMBasicBlockRef before);
+/* The parameters of a region of n. */
+void carry_bind(Emit *e, const Carried *c, RegionId region);
+/* What the body yields becomes what is carried; `mask` (or NULL): lanes that go on.  Returns
+ * the block that this ends in. */
+LLVMBasicBlockRef carry_on(Emit *e, Carried *c, LLVMValueRef mask);
+/* After LLVM's loop, whose body ends in `end`. */
+void carry_close(Emit *e, Carried *c, LLVMBasicBlockRef end, bool at_least_once);
+void carry_results(Emit *e, const Carried *c, Value *ret);
+
 /* ---- control.c */
 void emit_for(Emit *e, uint32_t id);
 void emit_while(Emit *e, uint32_t id);
 
 /* ---- home.c */
-void home_add(Emit *e, Home home);
-bool has_home(const Emit *e, uint32_t loop, uint32_t k);
-/* The array of result k of loop `id`. */
-Value loop_array(Emit *e, uint32_t id, uint32_t k, bool chain);
-/* The loop of `region` that stores y, if one does; the place is left open. */
-bool home_of_result(const Function *f, Ref y, RegionId region, Home *ret);
-/* For one turn of a `for`, whose body is `region`, with parameters `param` for what it carries,
- * which stands in `now`: results that are carried on, or become rows of what is. */
-void homes_of_turn(Emit *e, RegionId region, const Ref *param, const Value *now);
-/* Does loop `id` copy what stands where it would be copied to? */
-bool is_moved(const Emit *e, uint32_t id);
-/* Does `for` n write all of the array that is carried as value k before anything reads it? */
-bool is_overwritten(const Emit *e, const Node *n, uint32_t k);
+/* By node and result; `whole`: of a phase over the whole batch. */
+Home **find_homes(const Function *f, Arena *arena, bool whole);
+/* The array of result k of `id`, a loop, `for` or `while`, for instance i: at its home, or a
+ * new one. */
+Value result_array(Emit *e, uint32_t id, uint32_t k, unsigned i, bool chain);
+
+/* ---- fold.c */
+LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
+/* The fold of `total` values, from their partial results, which it overwrites. */
+LLVMValueRef fold_partials(Emit *e, FoldKind kind, DType d, LLVMValueRef *p, uint64_t total);
 
 /* ---- loop.c */
 void emit_loop(Emit *e, uint32_t id);
-LLVMValueRef combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
-/* What leaves every operand as it is: -0 for sums. */
-Scalar neutral_of_fold(FoldKind kind, DType d);
 
 /* ---- pack.c */
 /* Instances in a pack of the current frame; 1: there are none. */
@@ -435,10 +472,10 @@ void prefetch_turn(Emit *e, const Node *loop, Index turn);
 
 /* ---- uniform.c */
 typedef struct Analysis {
-    uint8_t *variance, *prepared, *updated;
+    uint8_t *variance, *prepared;
     uint64_t *kept_at;
     uint8_t *spread; /* as in Emit; NULL but for phases over the whole batch */
-    uint32_t *ends;
+    Home **home;
 } Analysis;
 /* Is it an array, or a number, that the launch gives? */
 bool is_launch_input(InputKind kind);
@@ -451,16 +488,6 @@ Analysis analyse_whole(const Function *f, Arena *arena);
 void load_kept(Emit *e);
 void store_kept(Emit *e);
 LLVMValueRef place_pointer(Emit *e, Place p);
-
-/* ---- reuse.c */
-/* Does this `at` read the element of the turn of `loop`? */
-bool reads_own_element(const Function *f, const Node *at, const Node *loop);
-/* By node: the node to which an array may leave its memory, or 0. */
-uint32_t *find_ends(const Function *f, Arena *arena);
-/* Takes array x of instance i as what `id`, a `for` or `while`, carries, if it may. */
-bool take_initial(Emit *e, Ref x, unsigned i, uint32_t id, bool chain, Value *ret);
-/* Takes an array that loop `id` is the last to read for its result k, if there is one. */
-bool take_read(Emit *e, uint32_t id, uint32_t k, bool chain, Value *ret);
 
 /* ---- pieces.c */
 enum { PIECE = EBM_BLOCK }; /* rows */

@@ -1,289 +1,310 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * home.c -- where the results of loops stand
+ * home.c -- where arrays stand
  *
- * Most stand in arrays of their own.  What a phase gives, what a `for` carries on, and what
- * becomes a row of an array that it carries, would be copied from there: such a result is
- * written where it is to go, when nothing else looks at that place meanwhile.
+ * A result that is an array has memory of its own, or memory that is free when it is made:
+ *
+ * - what a loop stores takes the place of what a `for` or `while` carries, where it is carried
+ *   on; of a row of it, where it becomes that row; of what a phase gives, where it is given;
+ * - what a loop stores takes the memory of an array which that loop is the last to read, each
+ *   element where it makes the same element: a group's reads come before its writes;
+ * - what a `for` or `while` carries takes the memory of what it begins with, if that is not
+ *   read any more.
+ *
+ * So a trajectory moves in place, nothing is copied, and what a step works on is as small as it
+ * can be.  Which memory would do follows from the function; whether it does is seen when the
+ * result is emitted, as it must be of the same frame and by chain or not as the result is.
  */
 #include "backends/llvm/emit.h"
 
-/* ---- the list */
+typedef struct Search {
+    const Function *f;
+    const uint32_t *owner; /* by region */
+    Home **home;
+    /* By node, of arrays. */
+    uint32_t *last; /* the node of its region within which it is last read */
+    bool *dies;     /* that is a loop which reads the elements that it makes, or what begins
+                       with it */
+    bool *shared;   /* something may keep a pointer to it */
+    bool *given;    /* its memory is that of another one afterwards */
+} Search;
 
-static const Home *
-find_home(const Emit *e, uint32_t loop, uint32_t k)
+/* ---- what reads an array, and when */
+
+static bool
+carries(const Function *f, uint32_t id)
 {
-    for (size_t i = e->n_homes; i-- > 0;)
-        if (e->home[i].loop == loop && e->home[i].result == k)
-            return &e->home[i];
-    return NULL;
+    return f->node[id].op == OP_for || f->node[id].op == OP_while;
 }
 
-bool
-has_home(const Emit *e, uint32_t loop, uint32_t k)
+/* Arrays with memory of their own: results of loops, and what loops carry. */
+static bool
+has_memory(const Search *s, uint32_t x)
 {
-    return find_home(e, loop, k) != NULL;
+    const Node *n = &s->f->node[x];
+
+    if (n->op == OP_arg)
+        return n->region != 0 && carries(s->f, s->owner[n->region]);
+    return n->op == OP_update || (n->op == OP_get && (ir_is(s->f, n->arg[0], OP_loop) ||
+                                                      carries(s->f, n->arg[0].id)));
 }
 
-void
-home_add(Emit *e, Home home)
+/* The node of `region` that `id` is, or stands in. */
+static uint32_t
+ancestor_in(const Search *s, uint32_t id, RegionId region)
 {
-    e->home = arena_grow(e->arena, e->home, e->n_homes, &e->cap_homes, e->n_homes + 1,
-                         sizeof *e->home);
-    e->home[e->n_homes++] = home;
+    while (s->f->node[id].region != region)
+        id = s->owner[s->f->node[id].region];
+    return id;
+}
+
+/* Does this `at` read the element of the turn of `loop`? */
+static bool
+reads_own_element(const Function *f, const Node *at, const Node *loop)
+{
+    const Region *body = &f->region[loop->own[0]];
+
+    for (uint32_t axis = 0; axis + 1 < at->n_args; axis++)
+        if (axis >= body->n_params || !ref_eq(at->arg[1 + axis], body->param[axis]))
+            return false;
+    return at->n_args == body->n_params + 1;
+}
+
+static bool
+is_over(const Search *s, uint32_t user, uint32_t at, bool first)
+{
+    const Function *f = s->f;
+
+    if (f->node[at].op == OP_loop)
+        return f->node[user].op == OP_at && reads_own_element(f, &f->node[user], &f->node[at]);
+    return first && user == at && carries(f, at);
+}
+
+static void
+note_use(const Search *s, uint32_t user, uint32_t operand)
+{
+    const Node *n = &s->f->node[user];
+    uint32_t x = n->arg[operand].id;
+    bool changed = n->op == OP_update && operand == 0;
+
+    if (!s->f->node[x].type.rank)
+        return;
+    uint32_t at = ancestor_in(s, user, s->f->node[x].region);
+    bool first = at != s->last[x];
+    s->given[x] |= changed;
+    s->shared[x] |= n->op != OP_at && n->op != OP_update && !carries(s->f, user);
+    if (changed || at < s->last[x])
+        return;
+    s->dies[x] = is_over(s, user, at, first) && (first || s->dies[x]);
+    s->last[x] = at;
+}
+
+/* Two nodes that read one result stand for the same memory. */
+static void
+note_get(const Search *s, uint32_t id)
+{
+    const Node *n = &s->f->node[id];
+    Ref *other = &s->home[n->arg[0].id][n->attr.i].get;
+
+    if (other->id)
+        s->shared[other->id] = s->shared[id] = true;
+    *other = (Ref){id};
+}
+
+static void
+note_uses(const Search *s)
+{
+    const Function *f = s->f;
+
+    for (uint32_t id = 1; id < f->n; id++) {
+        for (uint32_t i = 0; i < f->node[id].n_args; i++)
+            note_use(s, id, i);
+        if (f->node[id].op == OP_get)
+            note_get(s, id);
+    }
+    for (RegionId r = 0; r < f->n_regions; r++)
+        for (uint32_t i = 0; i < f->region[r].n_yields; i++)
+            s->shared[f->region[r].yield[i].id] = true;
+}
+
+/* ---- who takes what */
+
+/* The home of what a loop of `region` stores as y; NULL if none does, or it has one. */
+static Home *
+open_home(const Search *s, Ref y, RegionId region, uint32_t *ret_loop)
+{
+    const Node *get = ir_node(s->f, y);
+
+    if (get->op != OP_get || !get->type.rank || !ir_is(s->f, get->arg[0], OP_loop))
+        return NULL;
+    Home *home = &s->home[get->arg[0].id][get->attr.i];
+    *ret_loop = get->arg[0].id;
+    return s->f->node[*ret_loop].region == region && home->kind == HOME_own ? home : NULL;
+}
+
+/* May node `id` write to x? */
+static bool
+is_free(const Search *s, uint32_t x, uint32_t id)
+{
+    return has_memory(s, x) && !s->shared[x] &&
+           (s->last[x] < id || (s->last[x] == id && s->dies[x]));
+}
+
+static bool
+take(const Search *s, Ref x, uint32_t id, Home *home)
+{
+    if (!is_free(s, x.id, id) || s->given[x.id])
+        return false;
+    s->given[x.id] = true;
+    home->kind = HOME_over;
+    home->array = x;
+    return true;
+}
+
+/* What `for` or `while` n begins with. */
+static void
+take_initial(const Search *s, uint32_t id)
+{
+    const Node *n = &s->f->node[id];
+
+    for (uint32_t k = 0; k < n->n_results; k++)
+        if (n->result[k].rank)
+            take(s, n->arg[n->n_args - n->n_results + k], id, &s->home[id][k]);
+}
+
+/* Are the indices of an update known when node `id` is emitted? */
+static bool
+has_indices_at(const Node *update, uint32_t id)
+{
+    for (uint32_t i = 2; i < update->n_args; i++)
+        if (update->arg[i].id > id)
+            return false;
+    return true;
+}
+
+/* Does `for` n, whose region changes what it carries as p by `update` alone, write all of it?
+ */
+static bool
+writes_all(const Search *s, const Node *n, Ref p, const Node *update)
+{
+    const Function *f = s->f;
+
+    return n->op == OP_for && !s->last[p.id] && !s->shared[p.id] && update->n_args == 3 &&
+           ref_eq(update->arg[2], f->region[n->own[0]].param[0]) &&
+           ir_is_number(f, n->arg[0], 0) && ir_is_number(f, n->arg[1], ir_type(f, p).dim[0]);
+}
+
+/* What is carried as p becomes y. */
+static void
+take_carried(const Search *s, uint32_t id, uint32_t k, RegionId body, Ref p, Ref y)
+{
+    const Node *n = &s->f->node[id], *update = ir_node(s->f, y);
+    bool row = update->op == OP_update && update->attr.i == 1 && ref_eq(update->arg[0], p);
+    uint32_t loop;
+    Home *home = open_home(s, row ? update->arg[1] : y, body, &loop);
+
+    if (row)
+        s->home[id][k].written = writes_all(s, n, p, update);
+    if (home && !row)
+        take(s, p, loop, home);
+    else if (home && is_free(s, p.id, loop) && has_indices_at(update, loop))
+        home->kind = HOME_row, home->array = p, home->number = y.id;
+}
+
+static void
+take_all_carried(const Search *s, uint32_t id)
+{
+    const Node *n = &s->f->node[id];
+    RegionId body = n->own[n->n_regions - 1];
+    const Region *r = &s->f->region[body];
+
+    for (uint32_t k = 0; k < n->n_results; k++)
+        if (n->result[k].rank)
+            take_carried(s, id, k, body, r->param[r->n_params - n->n_results + k], r->yield[k]);
+}
+
+static void
+take_given(const Search *s)
+{
+    const Region *body = &s->f->region[0];
+    uint32_t loop;
+
+    for (uint32_t i = 0; i < body->n_yields; i++) {
+        Home *home = open_home(s, body->yield[i], 0, &loop);
+        if (home)
+            home->kind = HOME_given, home->number = i;
+    }
+}
+
+/* What loop `id` reads for the last time. */
+static void
+take_read(const Search *s, uint32_t id, uint32_t k)
+{
+    const Node *n = &s->f->node[id];
+    const Region *body = &s->f->region[n->own[0]];
+    Home *home = &s->home[id][k];
+
+    for (size_t i = 0; home->kind == HOME_own && i < body->n_nodes; i++) {
+        const Node *at = &s->f->node[body->node[i]];
+        if (at->op == OP_at && s->last[at->arg[0].id] == id &&
+            type_eq(ir_type(s->f, at->arg[0]), n->result[k]))
+            take(s, at->arg[0], id, home);
+    }
+}
+
+Home **
+find_homes(const Function *f, Arena *arena, bool whole)
+{
+    Search s = {.f = f,
+                .owner = find_owners(f, arena),
+                .home = arena_array(arena, Home *, f->n),
+                .last = arena_array(arena, uint32_t, f->n),
+                .dies = arena_array(arena, bool, f->n),
+                .shared = arena_array(arena, bool, f->n),
+                .given = arena_array(arena, bool, f->n)};
+
+    for (uint32_t id = 1; id < f->n; id++)
+        s.home[id] = arena_array(arena, Home, f->node[id].n_results);
+    note_uses(&s);
+    for (uint32_t id = 1; id < f->n; id++)
+        if (carries(f, id)) { /* after what stands in its regions */
+            take_initial(&s, id);
+            take_all_carried(&s, id);
+        }
+    if (whole)
+        take_given(&s);
+    for (uint32_t id = 1; id < f->n; id++)
+        for (uint32_t k = 0; f->node[id].op == OP_loop && k < f->node[id].n_results; k++)
+            take_read(&s, id, k);
+    return s.home;
+}
+
+/* ---- when it is emitted */
+
+static bool
+find_memory(Emit *e, const Home *home, unsigned i, bool chain, Value *ret)
+{
+    if (home->kind == HOME_own)
+        return false;
+    if (home->kind == HOME_given) {
+        *ret = e->given[home->number];
+        return true;
+    }
+    const Value *x = value_at(e, home->array, i);
+    if (x->owner != e->frame || x->chain != chain ||
+        (e->preparing && e->kept_at[home->array.id] != NOT_KEPT))
+        return false;
+    *ret = *x;
+    return home->kind == HOME_over || row_of_update(e, &e->f->node[home->number], x, ret);
 }
 
 Value
-loop_array(Emit *e, uint32_t id, uint32_t k, bool chain)
+result_array(Emit *e, uint32_t id, uint32_t k, unsigned i, bool chain)
 {
-    const Home *home = find_home(e, id, k);
+    Value r;
 
-    if (!home)
+    if (!find_memory(e, &e->home[id][k], i, chain, &r))
         return array_new(e, e->f->node[id].result[k], chain);
-    Value r = home->at;
     r.version = ++e->versions;
     return r;
-}
-
-bool
-home_of_result(const Function *f, Ref y, RegionId region, Home *ret)
-{
-    const Node *get = ir_node(f, y);
-
-    if (get->op != OP_get || !get->type.rank)
-        return false;
-    const Node *loop = ir_node(f, get->arg[0]);
-    *ret = (Home){.loop = get->arg[0].id, .result = (uint32_t)get->attr.i};
-    return loop->op == OP_loop && loop->region == region &&
-           loop->attr.ints[1 + loop->attr.ints[0] + get->attr.i] == FOLD_store;
-}
-
-/* ---- moves: loops that copy an array into a row of another one */
-
-typedef struct Move {
-    Ref from, to; /* the arrays */
-    Ref index[MAX_RANK];
-    unsigned rank; /* of `from`: as many loops */
-    const Node *update;
-} Move;
-
-static uint32_t
-leads_of(const Move *m)
-{
-    return m->update->n_args - 2 - m->rank;
-}
-
-static bool
-ends_with_indices(const Move *m, const Node *n, uint32_t first)
-{
-    if (n->n_args < first + m->rank)
-        return false;
-    for (unsigned i = 0; i < m->rank; i++)
-        if (!ref_eq(n->arg[n->n_args - m->rank + i], m->index[i]))
-            return false;
-    return true;
-}
-
-/* The element that the innermost loop writes, and where. */
-static bool
-match_element(const Function *f, const Node *update, Move *m)
-{
-    const Node *at = update->op == OP_update ? ir_node(f, update->arg[1]) : update;
-
-    m->update = update;
-    if (update->op != OP_update || update->attr.i != 1 || at->op != OP_at || !(at->attr.i & 1))
-        return false;
-    m->from = at->arg[0];
-    return at->n_args == 1 + m->rank && ends_with_indices(m, at, 1) &&
-           ends_with_indices(m, update, 2) && ir_type(f, m->from).rank == m->rank;
-}
-
-/* Loop `id`, all that is inside, and the array that it changes. */
-static bool
-match_move(const Function *f, uint32_t id, Move *m)
-{
-    const Node *n = &f->node[id];
-    unsigned axis = m->rank;
-
-    if (n->op != OP_for || n->n_args != 3 || axis == MAX_RANK || !ir_is_number(f, n->arg[0], 0))
-        return false;
-    if (axis == 0)
-        m->to = n->arg[2];
-    const Region *body = &f->region[n->own[0]];
-    const Node *last = ir_node(f, body->yield[0]);
-    bool inner = last->op == OP_get;
-    m->index[m->rank++] = body->param[0];
-    if (!(inner ? match_move(f, last->arg[0].id, m) : match_element(f, last, m)))
-        return false;
-    Ref changed = inner ? ir_node(f, last->arg[0])->arg[2] : last->arg[0];
-    return ref_eq(changed, body->param[1]) &&
-           ir_is_number(f, n->arg[1], ir_type(f, m->from).dim[axis]);
-}
-
-/* ---- what looks at an array that a `for` carries */
-
-typedef struct Readers {
-    const Emit *e;
-    Ref array;
-    uint32_t loop; /* the one whose result is to be written there; 0: none */
-    uint32_t count;
-    bool apart; /* all read single elements, before the loop or in it those it writes then */
-} Readers;
-
-/* `place`: the node of the carrying region that n is, or is in. */
-static void
-find_readers(Readers *r, RegionId region, uint32_t place)
-{
-    const Function *f = r->e->f;
-    const Region *at = &f->region[region];
-
-    for (size_t k = 0; k < at->n_nodes; k++) {
-        uint32_t id = at->node[k], here = place ? place : id;
-        const Node *n = &f->node[id];
-        for (uint32_t i = 0; i < n->n_args; i++) {
-            if (!ref_eq(n->arg[i], r->array))
-                continue;
-            bool element = n->op == OP_at && i == 0 && n->type.rank == 0;
-            r->count++;
-            r->apart &=
-                element && (here < r->loop ||
-                            (here == r->loop && reads_own_element(f, n, &f->node[r->loop])));
-        }
-        for (uint32_t i = 0; i < n->n_regions; i++)
-            find_readers(r, n->own[i], here);
-    }
-    for (uint32_t i = 0; i < at->n_yields; i++)
-        if (ref_eq(at->yield[i], r->array)) {
-            r->count++;
-            r->apart = false;
-        }
-}
-
-static Readers
-readers_of(const Emit *e, RegionId body, Ref array, uint32_t loop)
-{
-    Readers r = {.e = e, .array = array, .loop = loop, .apart = loop != 0};
-
-    find_readers(&r, body, 0);
-    return r;
-}
-
-/* ---- the homes of one turn */
-
-static uint32_t
-times_yielded(const Region *body, Ref y)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < body->n_yields; i++)
-        n += ref_eq(body->yield[i], y);
-    return n;
-}
-
-/* The result is what is carried on: it takes the place of what it follows. */
-static bool
-carried_home(Emit *e, RegionId region, Ref param, Ref yield, const Value *now, Home *ret)
-{
-    const Region *body = &e->f->region[region];
-
-    if (!home_of_result(e->f, yield, region, ret) || times_yielded(body, yield) > 1 ||
-        find_home(e, ret->loop, ret->result) || !readers_of(e, region, param, ret->loop).apart)
-        return false;
-    ret->at = *now;
-    return e->variance[yield.id] == VARY_chain ? now->chain : !now->chain;
-}
-
-/* Known before the region begins, or at its start. */
-static bool
-is_early(const Emit *e, RegionId region, Ref r)
-{
-    const Node *n = ir_node(e->f, r);
-
-    return n->region != region || n->op == OP_arg || n->op == OP_const;
-}
-
-static Index
-row_start(Emit *e, const Move *m, Type whole)
-{
-    Index at = index_constant(0);
-    int64_t stride = (int64_t)type_size(whole);
-
-    for (uint32_t i = 0; i < leads_of(m); i++) {
-        stride /= whole.dim[i];
-        Index lead = index_of(e, value_at(e, m->update->arg[2 + i], 0));
-        at = index_add(e, at, index_scale(e, lead, stride));
-    }
-    return at;
-}
-
-/* Is `yield` what is carried as `param` with an array as a row of it, which nothing else of the
- * body looks at? */
-static bool
-match_row(const Emit *e, RegionId region, Ref param, Ref yield, Move *ret)
-{
-    const Node *get = ir_node(e->f, yield);
-
-    *ret = (Move){.rank = 0};
-    return get->op == OP_get && match_move(e->f, get->arg[0].id, ret) &&
-           ref_eq(ret->to, param) && readers_of(e, region, param, 0).count == 1;
-}
-
-/* The result becomes a row of what is carried. */
-static bool
-row_home(Emit *e, RegionId region, Ref param, Ref yield, const Value *now, Home *ret)
-{
-    Move m;
-
-    if (!match_row(e, region, param, yield, &m))
-        return false;
-    uint32_t move = ir_node(e->f, yield)->arg[0].id;
-    if (e->f->node[move].region != region || !home_of_result(e->f, m.from, region, ret))
-        return false;
-    for (uint32_t i = 0; i < leads_of(&m); i++)
-        if (!is_early(e, region, m.update->arg[2 + i]) ||
-            value_at(e, m.update->arg[2 + i], 0)->chain)
-            return false;
-    Type whole = ir_type(e->f, param);
-    if (find_home(e, ret->loop, ret->result) || !type_size(whole) ||
-        (e->variance[m.from.id] == VARY_chain) != now->chain)
-        return false;
-    ret->at = array_part(e, now, (DType)whole.dtype, row_start(e, &m, whole));
-    ret->move = move;
-    return true;
-}
-
-void
-homes_of_turn(Emit *e, RegionId region, const Ref *param, const Value *now)
-{
-    const Region *body = &e->f->region[region];
-
-    for (uint32_t k = 0; k < body->n_yields; k++) {
-        Home home;
-        if (ir_type(e->f, body->yield[k]).rank == 0)
-            continue;
-        if (carried_home(e, region, param[k], body->yield[k], &now[k], &home) ||
-            row_home(e, region, param[k], body->yield[k], &now[k], &home))
-            home_add(e, home);
-    }
-}
-
-bool
-is_moved(const Emit *e, uint32_t id)
-{
-    for (size_t i = 0; i < e->n_homes; i++)
-        if (e->home[i].move == id)
-            return true;
-    return false;
-}
-
-bool
-is_overwritten(const Emit *e, const Node *n, uint32_t k)
-{
-    const Region *body = &e->f->region[n->own[0]];
-    Move m;
-
-    return match_row(e, n->own[0], body->param[1 + k], body->yield[k], &m) &&
-           leads_of(&m) == 1 && ref_eq(m.update->arg[2], body->param[0]) &&
-           ir_is_number(e->f, n->arg[0], 0) &&
-           ir_is_number(e->f, n->arg[1], n->result[k].dim[0]);
 }

@@ -11,8 +11,6 @@
 
 #include "backends/llvm/emit.h"
 
-enum { PARTIALS = 16 };
-
 typedef struct Loop {
     const Node *n;
     RegionId body;
@@ -22,7 +20,7 @@ typedef struct Loop {
     uint64_t total;
     Value *ret;         /* by result */
     Value *memory;      /* by result: partial results in memory */
-    LLVMValueRef *part; /* [result][PARTIALS]: in registers, NULL before the first */
+    LLVMValueRef *part; /* [result][FOLD_PARTIALS]: in registers, NULL before the first */
     bool in_registers;
 } Loop;
 
@@ -45,54 +43,6 @@ static bool
 yield_chain(const Emit *e, const Loop *l, uint32_t k)
 {
     return e->variance[e->f->region[l->body].yield[k].id] == VARY_chain;
-}
-
-/* ---- combining */
-
-LLVMValueRef
-combine_folds(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y)
-{
-    switch (kind) {
-    case FOLD_sum: return build_op(e, OP_add, d, x, y, NULL);
-    case FOLD_prod: return build_op(e, OP_mul, d, x, y, NULL);
-    case FOLD_max: return build_op(e, OP_max, d, x, y, NULL);
-    case FOLD_min: return build_op(e, OP_min, d, x, y, NULL);
-    case FOLD_all: return build_op(e, OP_and, d, x, y, NULL);
-    case FOLD_any: return build_op(e, OP_or, d, x, y, NULL);
-    default: assert(!"a fold"); return NULL;
-    }
-}
-
-static Scalar
-extreme(DType d, bool most)
-{
-    if (d == DT_i32)
-        return (Scalar){.i32 = most ? INT32_MAX : INT32_MIN};
-    if (d == DT_i64)
-        return (Scalar){.i64 = most ? INT64_MAX : INT64_MIN};
-    return scalar_from_double(most ? __builtin_inf() : -__builtin_inf(), d);
-}
-
-/* What a fold over nothing gives. */
-static Scalar
-empty_fold(FoldKind kind, DType d)
-{
-    switch (kind) {
-    case FOLD_prod: return scalar_from_double(1, d);
-    case FOLD_max: return extreme(d, false);
-    case FOLD_min: return extreme(d, true);
-    case FOLD_all: return (Scalar){.b = true};
-    default: return (Scalar){.bits = 0};
-    }
-}
-
-/* What leaves every operand as it is: -0 for sums. */
-Scalar
-neutral_of_fold(FoldKind kind, DType d)
-{
-    if (kind == FOLD_sum && dtype_is_float(d))
-        return scalar_from_double(-0.0, d);
-    return empty_fold(kind, d);
 }
 
 static LLVMValueRef
@@ -157,83 +107,35 @@ linear_index(Emit *e, const Loop *l, const Group *g, unsigned r)
 }
 
 static void
-store_result(Emit *e, Value *to, Type type, Index linear, const Value *x)
+fold_memory(Emit *e, const Value *memory, FoldKind kind, DType d, Index linear, const Value *x)
 {
-    DType d = (DType)type.dtype;
-
-    if (type.rank == 0) {
-        store_element(e, to, d, linear, x);
-        return;
-    }
-    Value part = array_part(e, to, d, index_scale(e, linear, (int64_t)type_size(type)));
-    copy_array(e, &part, x, type);
-}
-
-typedef struct FoldArray {
-    const Value *part, *x;
-    FoldKind kind;
-    DType d;
-} FoldArray;
-
-static LLVMValueRef
-read_memory(Emit *e, const Value *array, DType d, Index at)
-{
-    Value fresh = *array;
-
-    fresh.version = ++e->versions;
-    return load_element(e, &fresh, d, at).v;
-}
-
-static void
-fold_element(Emit *e, Index element, void *user)
-{
-    const FoldArray *f = user;
-    LLVMValueRef old = read_memory(e, f->part, f->d, element);
-    Value x = load_element(e, f->x, f->d, element);
-    Value r = {.chain = f->part->chain};
-
-    r.v = combine_folds(e, f->kind, f->d, old, r.chain ? vector_of(e, &x) : scalar_of(e, &x));
-    store_element(e, f->part, f->d, element, &r);
-}
-
-static void
-fold_memory(Emit *e, Value *memory, FoldKind kind, Type type, Index linear, const Value *x)
-{
-    DType d = (DType)type.dtype;
-    Value slot;
+    Value r = {.chain = memory->chain}, slot;
     int64_t residue;
     Index at;
 
-    if (index_residue(linear, PARTIALS, &residue)) {
+    if (index_residue(linear, FOLD_PARTIALS, &residue)) {
         at = index_constant(residue);
     } else {
-        Index sixteen = index_constant(PARTIALS);
+        Index sixteen = index_constant(FOLD_PARTIALS);
         index_pointwise(e, OP_imod, linear, sixteen, &slot);
         at = slot.index;
     }
-    if (type.rank == 0) {
-        Value r = {.chain = memory->chain};
-        LLVMValueRef old = read_memory(e, memory, d, at);
-        r.v = combine_folds(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
-        store_element(e, memory, d, at, &r);
-        return;
-    }
-    Value part = array_part(e, memory, d, index_scale(e, at, (int64_t)type_size(type)));
-    FoldArray f = {&part, x, kind, d};
-    each_element(e, type_size(type), fold_element, &f);
+    LLVMValueRef old = read_fresh(e, memory, d, at).v;
+    r.v = combine_folds(e, kind, d, old, r.chain ? vector_of(e, x) : scalar_of(e, x));
+    store_element(e, memory, d, at, &r);
 }
 
 static void
-fold_register(Emit *e, Loop *l, uint32_t k, FoldKind kind, Type type, Index linear,
-              const Value *x)
+fold_register(Emit *e, Loop *l, uint32_t k, DType d, Index linear, const Value *x)
 {
     int64_t residue = 0;
-    bool known = index_residue(linear, PARTIALS, &residue);
+    bool known = index_residue(linear, FOLD_PARTIALS, &residue);
     bool chain = l->ret[k].chain;
     LLVMValueRef v = chain ? vector_of(e, x) : scalar_of(e, x);
-    LLVMValueRef *part = &l->part[k * PARTIALS + (known ? residue : linear.offset % PARTIALS)];
+    LLVMValueRef *part =
+        &l->part[k * FOLD_PARTIALS + (known ? residue : linear.offset % FOLD_PARTIALS)];
 
-    *part = *part ? combine_folds(e, kind, (DType)type.dtype, *part, v) : v;
+    *part = *part ? combine_folds(e, (FoldKind)l->kind[k], d, *part, v) : v;
 }
 
 typedef struct Taker {
@@ -253,13 +155,13 @@ take_results(Emit *e, unsigned from, unsigned to, void *user)
         Index linear = linear_index(e, l, g, i);
         for (uint32_t k = 0; k < l->n->n_results; k++) {
             const Value *x = value_at(e, body->yield[k], i);
-            Type type = ir_type(e->f, body->yield[k]);
+            DType d = (DType)ir_type(e->f, body->yield[k]).dtype;
             if (!is_fold(l, k))
-                store_result(e, &l->ret[k], type, linear, x);
-            else if (l->in_registers && !type.rank)
-                fold_register(e, l, k, (FoldKind)l->kind[k], type, linear, x);
+                store_element(e, &l->ret[k], d, linear, x);
+            else if (l->in_registers)
+                fold_register(e, l, k, d, linear, x);
             else
-                fold_memory(e, &l->memory[k], (FoldKind)l->kind[k], type, linear, x);
+                fold_memory(e, &l->memory[k], (FoldKind)l->kind[k], d, linear, x);
         }
     }
 }
@@ -346,36 +248,20 @@ emit_nest(Emit *e, Loop *l, Group *g, unsigned axis)
 
 /* ---- folds */
 
-static Type
-partials_type(Type value)
+static Value
+new_partials(Emit *e, const Loop *l, uint32_t k)
 {
-    Type t = {.dtype = value.dtype, .rank = 1, .dim = {PARTIALS}};
+    uint32_t n = FOLD_PARTIALS;
 
-    t.dim[0] = (uint32_t)(PARTIALS * type_size(value));
-    return t;
+    return array_new(e, type_array((DType)l->n->result[k].dtype, 1, &n), l->ret[k].chain);
 }
 
-typedef struct Fill {
-    const Value *to;
-    DType d;
-    Scalar s;
-} Fill;
-
-static void
-fill_element(Emit *e, Index element, void *user)
+static LLVMValueRef
+first_partial(Emit *e, const Loop *l, uint32_t k)
 {
-    const Fill *f = user;
-    Value x = uniform_value(scalar_constant(e, f->d, f->s));
+    DType d = (DType)l->n->result[k].dtype;
 
-    store_element(e, f->to, f->d, element, &x);
-}
-
-static void
-fill_array(Emit *e, const Value *to, Type type, Scalar s)
-{
-    Fill f = {to, (DType)type.dtype, s};
-
-    each_element(e, type_size(type), fill_element, &f);
+    return constant_lanes(e, d, fold_neutral((FoldKind)l->kind[k], d), l->ret[k].chain);
 }
 
 static void
@@ -383,106 +269,34 @@ open_memory(Emit *e, Loop *l)
 {
     l->memory = arena_array(e->arena, Value, l->n->n_results);
     for (uint32_t k = 0; k < l->n->n_results; k++) {
-        Type value = l->n->result[k];
-        if (!is_fold(l, k) || (l->in_registers && !value.rank))
+        if (!is_fold(l, k))
             continue;
-        Type type = partials_type(value);
-        l->memory[k] = array_new(e, type, l->ret[k].chain);
-        fill_array(e, &l->memory[k], type,
-                   neutral_of_fold((FoldKind)l->kind[k], (DType)value.dtype));
+        Value first = {.v = first_partial(e, l, k), .chain = l->ret[k].chain};
+        l->memory[k] = new_partials(e, l, k);
+        for (int i = 0; i < FOLD_PARTIALS; i++)
+            store_element(e, &l->memory[k], (DType)l->n->result[k].dtype, index_constant(i),
+                          &first);
     }
 }
 
-typedef LLVMValueRef JoinFn(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y);
-
-static LLVMValueRef
-join_numbers(Emit *e, FoldKind kind, DType d, LLVMValueRef x, LLVMValueRef y)
-{
-    return extreme_number(e, d, kind == FOLD_max, x, y);
-}
-
-/* p[i] = p[i] (op) p[i + s] for s in 8, 4, 2, 1, as far as there are partial results. */
-static LLVMValueRef
-join_all(Emit *e, JoinFn *join, FoldKind kind, DType d, LLVMValueRef *p, unsigned n)
-{
-    for (unsigned s = PARTIALS / 2; s; s /= 2)
-        for (unsigned i = 0; i < s; i++)
-            if (i + s < n)
-                p[i] = join(e, kind, d, p[i], p[i + s]);
-    return p[0];
-}
-
-/* Where some p is NaN: a comparison tests two. */
-static LLVMValueRef
-any_nan(Emit *e, LLVMValueRef *p, unsigned n)
-{
-    LLVMValueRef numbers = NULL;
-
-    for (unsigned i = 0; i < n; i += 2) {
-        LLVMValueRef two = LLVMBuildFCmp(e->b, LLVMRealORD, p[i], p[i + 1 < n ? i + 1 : i], "");
-        numbers = numbers ? LLVMBuildAnd(e->b, numbers, two, "") : two;
-    }
-    return LLVMBuildNot(e->b, numbers, "");
-}
-
-static LLVMValueRef
-tree(Emit *e, FoldKind kind, DType d, LLVMValueRef *p, uint64_t total)
-{
-    unsigned n = total < PARTIALS ? (unsigned)total : PARTIALS;
-
-    if ((kind != FOLD_max && kind != FOLD_min) || !dtype_is_float(d))
-        return join_all(e, combine_folds, kind, d, p, n);
-    LLVMValueRef nan = any_nan(e, p, n);
-    return nan_where(e, d, nan, join_all(e, join_numbers, kind, d, p, n));
-}
-
 static void
-load_partials(Emit *e, const Value *memory, DType d, Index element, int64_t stride,
-              LLVMValueRef p[PARTIALS])
+load_partials(Emit *e, const Value *memory, DType d, LLVMValueRef p[FOLD_PARTIALS])
 {
-    for (int i = 0; i < PARTIALS; i++)
-        p[i] = read_memory(e, memory, d, index_add(e, element, index_constant(i * stride)));
-}
-
-typedef struct TreeArray {
-    const Value *to, *memory;
-    FoldKind kind;
-    DType d;
-    int64_t stride;
-    uint64_t total;
-} TreeArray;
-
-static void
-tree_element(Emit *e, Index element, void *user)
-{
-    const TreeArray *t = user;
-    LLVMValueRef p[PARTIALS];
-    Value r = {.chain = t->to->chain};
-
-    load_partials(e, t->memory, t->d, element, t->stride, p);
-    r.v = tree(e, t->kind, t->d, p, t->total);
-    store_element(e, t->to, t->d, element, &r);
+    for (int i = 0; i < FOLD_PARTIALS; i++)
+        p[i] = read_fresh(e, memory, d, index_constant(i)).v;
 }
 
 static void
 close_fold(Emit *e, Loop *l, uint32_t k)
 {
-    Type type = l->n->result[k];
-    FoldKind kind = (FoldKind)l->kind[k];
-    DType d = (DType)type.dtype;
-    LLVMValueRef p[PARTIALS], *part = p;
+    DType d = (DType)l->n->result[k].dtype;
+    LLVMValueRef p[FOLD_PARTIALS], *part = p;
 
-    if (type.rank) {
-        int64_t stride = (int64_t)type_size(type);
-        TreeArray t = {&l->ret[k], &l->memory[k], kind, d, stride, l->total};
-        each_element(e, (uint64_t)stride, tree_element, &t);
-        return;
-    }
     if (l->in_registers)
-        part = &l->part[k * PARTIALS];
+        part = &l->part[k * FOLD_PARTIALS];
     else
-        load_partials(e, &l->memory[k], d, index_constant(0), 1, p);
-    l->ret[k].v = tree(e, kind, d, part, l->total);
+        load_partials(e, &l->memory[k], d, p);
+    l->ret[k].v = fold_partials(e, (FoldKind)l->kind[k], d, part, l->total);
 }
 
 /* ---- folds over one axis: partial results in registers */
@@ -490,7 +304,7 @@ close_fold(Emit *e, Loop *l, uint32_t k)
 static void
 open_registers(Emit *e, Loop *l)
 {
-    l->part = arena_array(e->arena, LLVMValueRef, l->n->n_results * PARTIALS);
+    l->part = arena_array(e->arena, LLVMValueRef, l->n->n_results * FOLD_PARTIALS);
 }
 
 typedef struct Strip {
@@ -498,28 +312,19 @@ typedef struct Strip {
     Value *saved; /* by result: all partial results of the strips before */
 } Strip;
 
-static bool
-folds_scalar(const Loop *l, uint32_t k)
-{
-    return is_fold(l, k) && !l->n->result[k].rank;
-}
-
 static void
 start_strip(Emit *e, Loop *l, Strip *s, const Turns *t, unsigned width)
 {
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
 
     LLVMPositionBuilderBefore(e->b, t->i);
-    for (uint32_t k = 0; k < l->n->n_results; k++) {
-        DType d = (DType)l->n->result[k].dtype;
-        for (unsigned r = 0; folds_scalar(l, k) && r < width; r++) {
-            LLVMValueRef first =
-                constant_lanes(e, d, neutral_of_fold((FoldKind)l->kind[k], d), l->ret[k].chain);
+    for (uint32_t k = 0; k < l->n->n_results; k++)
+        for (unsigned r = 0; is_fold(l, k) && r < width; r++) {
+            LLVMValueRef first = first_partial(e, l, k);
             LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
             LLVMAddIncoming(phi, &first, (LLVMBasicBlockRef[]){t->before}, 1);
-            s->phi[k * PARTIALS + r] = l->part[k * PARTIALS + r] = phi;
+            s->phi[k * FOLD_PARTIALS + r] = l->part[k * FOLD_PARTIALS + r] = phi;
         }
-    }
     LLVMPositionBuilderAtEnd(e->b, here);
 }
 
@@ -528,9 +333,9 @@ end_strip(Emit *e, Loop *l, Strip *s, LLVMBasicBlockRef end, unsigned width, Ind
 {
     for (uint32_t k = 0; k < l->n->n_results; k++) {
         DType d = (DType)l->n->result[k].dtype;
-        for (unsigned r = 0; folds_scalar(l, k) && r < width; r++) {
-            LLVMValueRef *part = &l->part[k * PARTIALS + r];
-            LLVMAddIncoming(s->phi[k * PARTIALS + r], part, &end, 1);
+        for (unsigned r = 0; is_fold(l, k) && r < width; r++) {
+            LLVMValueRef *part = &l->part[k * FOLD_PARTIALS + r];
+            LLVMAddIncoming(s->phi[k * FOLD_PARTIALS + r], part, &end, 1);
             Value x = {.v = *part, .chain = l->ret[k].chain};
             store_element(e, &s->saved[k], d, index_add(e, first, index_constant(r)), &x);
         }
@@ -541,13 +346,13 @@ end_strip(Emit *e, Loop *l, Strip *s, LLVMBasicBlockRef end, unsigned width, Ind
 static void
 emit_strip(Emit *e, Loop *l, Strip *s, Index first, unsigned width)
 {
-    int64_t rounds = (int64_t)(l->total / PARTIALS);
+    int64_t rounds = (int64_t)(l->total / FOLD_PARTIALS);
     Turns t = turns_open(e, int64_of(e, 0), int64_of(e, rounds), 1, true);
     Index q = {t.i, 1, 0, 0, rounds - 1};
     Group g = {.turns = {width}, .number = {q}};
 
     start_strip(e, l, s, &t, width);
-    g.first[0] = index_add(e, index_scale(e, q, PARTIALS), first);
+    g.first[0] = index_add(e, index_scale(e, q, FOLD_PARTIALS), first);
     emit_group(e, l, &g);
     LLVMBasicBlockRef end = turns_close(e, &t);
     end_strip(e, l, s, end, width, first);
@@ -557,12 +362,12 @@ emit_strip(Emit *e, Loop *l, Strip *s, Index first, unsigned width)
 static void
 emit_rest(Emit *e, Loop *l, const Strip *s, unsigned width)
 {
-    int64_t done = (int64_t)(l->total - l->total % PARTIALS);
+    int64_t done = (int64_t)(l->total - l->total % FOLD_PARTIALS);
 
     for (uint32_t k = 0; k < l->n->n_results; k++)
-        if (folds_scalar(l, k))
-            load_partials(e, &s->saved[k], (DType)l->n->result[k].dtype, index_constant(0), 1,
-                          &l->part[k * PARTIALS]);
+        if (is_fold(l, k))
+            load_partials(e, &s->saved[k], (DType)l->n->result[k].dtype,
+                          &l->part[k * FOLD_PARTIALS]);
     for (int64_t i = done; i < (int64_t)l->total; i += width) {
         Group g = {.first = {index_constant(i)}, .number = {index_constant(i / width)}};
         g.turns[0] = (int64_t)l->total - i < width ? (unsigned)((int64_t)l->total - i) : width;
@@ -574,17 +379,17 @@ static void
 emit_strips(Emit *e, Loop *l)
 {
     unsigned width = l->plan.factor;
-    Strip s = {arena_array(e->arena, LLVMValueRef, l->n->n_results * PARTIALS),
+    Strip s = {arena_array(e->arena, LLVMValueRef, l->n->n_results * FOLD_PARTIALS),
                arena_array(e->arena, Value, l->n->n_results)};
 
     for (uint32_t k = 0; k < l->n->n_results; k++)
-        if (folds_scalar(l, k))
-            s.saved[k] = array_new(e, partials_type(l->n->result[k]), l->ret[k].chain);
-    if (width == PARTIALS) {
+        if (is_fold(l, k))
+            s.saved[k] = new_partials(e, l, k);
+    if (width == FOLD_PARTIALS) {
         emit_strip(e, l, &s, index_constant(0), width);
     } else {
-        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, PARTIALS / width), 1, true);
-        Index number = {t.i, 1, 0, 0, PARTIALS / width - 1};
+        Turns t = turns_open(e, int64_of(e, 0), int64_of(e, FOLD_PARTIALS / width), 1, true);
+        Index number = {t.i, 1, 0, 0, FOLD_PARTIALS / width - 1};
         emit_strip(e, l, &s, index_scale(e, number, width), width);
         turns_close(e, &t);
     }
@@ -598,28 +403,21 @@ by_strips(const Loop *l)
 {
     unsigned w = l->plan.factor;
 
-    return has_folds(l) && !l->plan.whole && l->rank == 1 && l->total >= PARTIALS &&
-           (w & (w - 1)) == 0 && w <= PARTIALS;
-}
-
-static Value
-result_array(Emit *e, const Loop *l, uint32_t k, bool chain)
-{
-    uint32_t id = (uint32_t)(l->n - e->f->node);
-    Value r;
-
-    if (!is_fold(l, k) && !has_home(e, id, k) && take_read(e, id, k, chain, &r))
-        return r;
-    return loop_array(e, id, k, chain);
+    return has_folds(l) && !l->plan.whole && l->rank == 1 && l->total >= FOLD_PARTIALS &&
+           (w & (w - 1)) == 0 && w <= FOLD_PARTIALS;
 }
 
 static void
 open_results(Emit *e, Loop *l)
 {
+    uint32_t id = (uint32_t)(l->n - e->f->node);
+
     for (uint32_t k = 0; k < l->n->n_results; k++) {
         bool chain = yield_chain(e, l, k);
-        if (l->n->result[k].rank)
-            l->ret[k] = result_array(e, l, k, chain);
+        assert(!ir_type(e->f, e->f->region[l->body].yield[k]).rank &&
+               "loop form yields numbers");
+        if (!is_fold(l, k))
+            l->ret[k] = result_array(e, id, k, 0, chain);
         l->ret[k].chain = chain;
     }
 }
@@ -628,14 +426,10 @@ static void
 empty_results(Emit *e, Loop *l)
 {
     for (uint32_t k = 0; k < l->n->n_results; k++) {
-        Type type = l->n->result[k];
-        Scalar s = empty_fold((FoldKind)l->kind[k], (DType)type.dtype);
-        if (!is_fold(l, k))
-            continue;
-        if (type.rank)
-            fill_array(e, &l->ret[k], type, s);
-        else
-            l->ret[k].v = constant_lanes(e, (DType)type.dtype, s, l->ret[k].chain);
+        DType d = (DType)l->n->result[k].dtype;
+        Scalar s = fold_empty((FoldKind)l->kind[k], d);
+        if (is_fold(l, k))
+            l->ret[k].v = constant_lanes(e, d, s, l->ret[k].chain);
     }
 }
 
@@ -664,7 +458,8 @@ emit_one_loop(Emit *e, const Node *n, Value *ret)
     l.in_registers = has_folds(&l) && (l.plan.whole || strips);
     if (l.in_registers)
         open_registers(e, &l);
-    open_memory(e, &l);
+    else
+        open_memory(e, &l);
     if (strips)
         emit_strips(e, &l);
     else

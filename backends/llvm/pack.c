@@ -313,8 +313,7 @@ find_element(Emit *e, const Node *n, unsigned i, Index *ret)
     Type t = ir_type(e->f, n->arg[0]);
     const Value *array = value_at(e, n->arg[0], i);
 
-    if (n->type.rank || !(n->attr.i & 1) || array->chain || array->constant ||
-        !dtype_is_float((DType)t.dtype))
+    if (!(n->attr.i & 1) || array->chain || array->constant || !dtype_is_float((DType)t.dtype))
         return false;
     *ret = index_constant(0);
     for (uint32_t k = 1; k < n->n_args; k++) {
@@ -381,8 +380,7 @@ pack_reads_along(const Emit *e, const Node *at)
     const Node *last = &e->f->node[at->arg[at->n_args - 1].id];
 
     return at->n_args > 1 && last->op == OP_arg && last->attr.i == 0 &&
-           last->region == at->region && at->type.rank == 0 && (at->attr.i & 1) &&
-           is_large(e, at->arg[0]);
+           last->region == at->region && (at->attr.i & 1) && is_large(e, at->arg[0]);
 }
 
 /* A block is as many columns of the rows of a pack's instances. */

@@ -171,19 +171,17 @@ emit_points(Emit *e, TileRange range)
 
 /* ---- over the whole batch */
 
-/* Loops write what the phase gives straight to where it goes. */
-static void
-find_homes(Emit *e, LLVMValueRef const *at)
+/* By result: where it goes. */
+static Value *
+places_given(Emit *e)
 {
-    const Region *body = &e->f->region[0];
+    const LLVMValueRef *at = exchange_pointers(e);
+    uint32_t n = e->f->region[0].n_yields;
+    Value *given = arena_array(e->arena, Value, n + 1);
 
-    for (uint32_t i = 0; i < body->n_yields; i++) {
-        Home h;
-        if (!home_of_result(e->f, body->yield[i], 0, &h))
-            continue;
-        h.at = whole_array(e, at[manifest_result(e->manifest, e->f, i)]);
-        home_add(e, h);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        given[i] = whole_array(e, at[manifest_result(e->manifest, e->f, i)]);
+    return given;
 }
 
 static LLVMValueRef
@@ -199,17 +197,13 @@ emit_whole(Emit *e, uint32_t pieces)
     set_step(e, load_field(e, offsetof(EbmLaunch, first_step), e->i64));
     bind_uniform_inputs(e);
     bind_step_number(e);
-    LLVMValueRef *at = exchange_pointers(e);
-    find_homes(e, at);
+    e->given = places_given(e);
     pieces_open(e, pieces);
     emit_region(e, 0);
-    for (uint32_t i = 0; i < r->n_yields; i++) {
-        Value to = whole_array(e, at[manifest_result(e->manifest, e->f, i)]);
-        put_pieces(e, &to, value_at(e, r->yield[i], 0), ir_type(e->f, r->yield[i]));
-    }
+    for (uint32_t i = 0; i < r->n_yields; i++)
+        put_pieces(e, &e->given[i], value_at(e, r->yield[i], 0), ir_type(e->f, r->yield[i]));
     pieces_close(e);
     LLVMBuildRetVoid(e->b);
-    e->n_homes = 0;
     e->lanes = lanes;
     e->whole = false;
     return body;

@@ -249,7 +249,7 @@ partials(Emit *e, DType d, FoldKind kind)
 {
     LLVMValueRef sum = entry_alloca(e, lane_type(e, d, true), 1);
 
-    LLVMBuildStore(e->b, splat(e, scalar_constant(e, d, neutral_of_fold(kind, d)), LANES), sum);
+    LLVMBuildStore(e->b, splat(e, scalar_constant(e, d, fold_neutral(kind, d)), LANES), sum);
     return sum;
 }
 
@@ -258,7 +258,7 @@ static void
 fold_lanes(Emit *e, LLVMValueRef sum, FoldKind kind, DType d, LLVMValueRef x, unsigned live)
 {
     LLVMValueRef lane[LANES], mask,
-        none = splat(e, scalar_constant(e, d, neutral_of_fold(kind, d)), LANES);
+        none = splat(e, scalar_constant(e, d, fold_neutral(kind, d)), LANES);
 
     for (unsigned i = 0; i < LANES; i++)
         lane[i] = LLVMConstInt(e->i1, i < live, false);
@@ -572,7 +572,7 @@ open_results(Emit *e, Spread *s)
     s->sum = arena_array(e->arena, LLVMValueRef, n + 1);
     for (uint32_t k = 0; k < n; k++)
         if (s->kind[k] == FOLD_store)
-            s->ret[k] = loop_array(e, s->id, k, false);
+            s->ret[k] = result_array(e, s->id, k, 0, false);
     for (uint32_t k = 0; k < n; k++) {
         if (s->kind[k] == FOLD_store)
             continue;

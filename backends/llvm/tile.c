@@ -98,8 +98,7 @@ set_function(Emit *e, const Function *f, const Analysis *a)
     e->f = f;
     e->variance = a->variance;
     e->prepared = a->prepared;
-    e->updated = a->updated;
-    e->ends = a->ends;
+    e->home = a->home;
     e->kept_at = a->kept_at;
     e->spread = a->spread;
     e->value = arena_array(e->arena, Value *, f->n);

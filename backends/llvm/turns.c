@@ -4,6 +4,22 @@
  */
 #include "backends/llvm/emit.h"
 
+LLVMValueRef
+phi_at(Emit *e, LLVMBasicBlockRef head, LLVMValueRef first, LLVMBasicBlockRef from)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMValueRef at = LLVMGetFirstInstruction(head);
+
+    if (at)
+        LLVMPositionBuilderBefore(e->b, at);
+    else
+        LLVMPositionBuilderAtEnd(e->b, head);
+    LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(first), "");
+    LLVMAddIncoming(phi, &first, &from, 1);
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return phi;
+}
+
 Turns
 turns_open(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t by, bool at_least_once)
 {

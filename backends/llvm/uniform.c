@@ -138,15 +138,6 @@ find_kept(const Function *f, Arena *arena, Analysis *a, uint64_t *bytes)
             keep(f, f->region[r].yield[i], a, bytes);
 }
 
-static void
-find_updated(const Function *f, Arena *arena, Analysis *a)
-{
-    a->updated = arena_array(arena, uint8_t, f->n);
-    for (uint32_t id = 1; id < f->n; id++)
-        if (f->node[id].op == OP_update)
-            a->updated[f->node[id].arg[0].id] = true;
-}
-
 Analysis
 analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes)
 {
@@ -156,8 +147,7 @@ analyse_function(const Function *f, Arena *arena, uint64_t *uniform_bytes)
     a.prepared = arena_array(arena, uint8_t, f->n);
     for (uint32_t id = 1; id < f->n; id++)
         a.prepared[id] = is_prepared(f, id, differs);
-    find_updated(f, arena, &a);
-    a.ends = find_ends(f, arena);
+    a.home = find_homes(f, arena, false);
     find_kept(f, arena, &a, uniform_bytes);
     return a;
 }
@@ -169,8 +159,7 @@ analyse_whole(const Function *f, Arena *arena)
 
     a.variance = lane_variance(f, arena, a.spread);
     a.prepared = arena_array(arena, uint8_t, f->n);
-    find_updated(f, arena, &a);
-    a.ends = find_ends(f, arena);
+    a.home = find_homes(f, arena, true);
     a.kept_at = kept_nowhere(f, arena);
     return a;
 }

@@ -175,40 +175,16 @@ change_each(Lower *l, Type shape, unsigned axis, Ref *index, Ref array, Change *
     return ir_get(&l->b, ir_for(&l->b, from, to, 1, &array, body, shape.dim[axis]), 0);
 }
 
-typedef struct Write {
-    Ref value; /* whole, or a scalar */
-    Type part;
-    Ref lead[MAX_RANK]; /* indices before the part's own */
-    uint32_t n_lead;
-    int64_t attr;
-} Write;
-
-static Ref
-write_one(Lower *l, Ref array, const Ref *index, const void *context)
-{
-    const Write *w = context;
-    Ref at[MAX_RANK];
-
-    memcpy(at, w->lead, w->n_lead * sizeof *at);
-    if (w->part.rank)
-        memcpy(at + w->n_lead, index, w->part.rank * sizeof *at);
-    Ref v = ir_at(&l->b, w->value, w->part.rank, index, true);
-    return ir_update(&l->b, array, v, w->n_lead + w->part.rank, at, w->attr & 1,
-                     w->attr >> 1 & 1);
-}
-
 static Ref
 lower_update(Lower *l, uint32_t id)
 {
     const Node *n = &l->in->node[id];
-    Write w = {.value = lower_value(l, n->arg[1]),
-               .part = lower_node(l, n->arg[1])->type,
-               .attr = n->attr.i};
-    Ref index[MAX_RANK];
+    Ref row = lower_value(l, n->arg[1]), index[MAX_RANK];
 
     for (uint32_t i = 2; i < n->n_args; i++)
-        w.lead[w.n_lead++] = lower_value(l, n->arg[i]);
-    return change_each(l, w.part, 0, index, expendable(l, n->arg[0], id), write_one, &w);
+        index[i - 2] = lower_value(l, n->arg[i]);
+    return ir_update(&l->b, expendable(l, n->arg[0], id), row, n->n_args - 2, index,
+                     n->attr.i & 1, n->attr.i >> 1 & 1);
 }
 
 typedef struct Rows {
@@ -292,43 +268,35 @@ describe(const Lower *l, const Node *n, uint32_t i, Type extents)
     return r;
 }
 
-/* One iteration's value into the result, or onto its partial. */
-typedef struct Deposit {
+/* One iteration's value onto its partial. */
+typedef struct Addition {
     const Result *result;
-    Ref value;
-    Ref lead[MAX_RANK];
-    unsigned n_lead;
-} Deposit;
+    Ref value, partial;
+} Addition;
 
 static Ref
-deposit_one(Lower *l, Ref array, const Ref *index, const void *context)
+add_element(Lower *l, Ref array, const Ref *index, const void *context)
 {
-    const Deposit *d = context;
-    Ref at[MAX_RANK], v = ir_at(&l->b, d->value, d->result->value.rank, index, true);
-    unsigned n = d->n_lead;
+    const Addition *a = context;
+    unsigned rank = a->result->value.rank;
+    Ref at[MAX_RANK] = {a->partial}, v = ir_at(&l->b, a->value, rank, index, true);
 
-    memcpy(at, d->lead, n * sizeof *at);
-    for (unsigned i = 0; i < d->result->value.rank; i++)
-        at[n++] = index[i];
-    if (d->result->kind != FOLD_store)
-        v = fold_combine(&l->b, d->result->kind, ir_at(&l->b, array, n, at, true), v);
-    return ir_update(&l->b, array, v, n, at, true, false);
+    memcpy(at + 1, index, rank * sizeof *at);
+    v = fold_combine(&l->b, a->result->kind, ir_at(&l->b, array, rank + 1, at, true), v);
+    return ir_update(&l->b, array, v, rank + 1, at, true, false);
 }
 
 static Ref
 deposit(Lower *l, const Result *r, Ref array, Ref value, Type extents, const Ref *iteration)
 {
-    Deposit d = {.result = r, .value = value, .n_lead = extents.rank};
+    Addition a = {.result = r, .value = value};
     Ref index[MAX_RANK];
 
-    if (r->kind == FOLD_store) {
-        memcpy(d.lead, iteration, extents.rank * sizeof *iteration);
-    } else {
-        d.n_lead = 1;
-        d.lead[0] =
-            ir_imod(&l->b, lower_linear(l, extents, iteration), lower_int(l, FOLD_PARTIALS));
-    }
-    return change_each(l, r->value, 0, index, array, deposit_one, &d);
+    if (r->kind == FOLD_store)
+        return ir_update(&l->b, array, value, extents.rank, iteration, true, false);
+    a.partial =
+        ir_imod(&l->b, lower_linear(l, extents, iteration), lower_int(l, FOLD_PARTIALS));
+    return change_each(l, r->value, 0, index, array, add_element, &a);
 }
 
 /* The extents as nested `for`s around the region, carrying every result. */
@@ -413,7 +381,7 @@ fill_of(Lower *l, const Result *r, bool empty)
 
     if (r->kind == FOLD_store)
         return ir_number(&l->b, d, 0);
-    return empty ? fold_of_nothing(&l->b, r->kind, d) : fold_identity(&l->b, r->kind, d);
+    return fold_start(&l->b, r->kind, d, empty);
 }
 
 static void

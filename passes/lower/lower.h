@@ -2,6 +2,10 @@
  *
  * lower.h -- bulk operations become loops over scalars.
  *
+ * In what comes out, the loop form, operations are on numbers: `at` reads elements, loops yield
+ * numbers.  Arrays are what a loop stores and what control flow yields or carries, constants
+ * and inputs; only `update` may put one into another one, as a row.
+ *
  * A region is lowered in three steps.  plan.c decides which arrays exist in memory and in which
  * loop each is computed: nodes of one index space that can run together share an Item.
  * element.c says what one element of an array is, as scalar code: arrays that need not exist

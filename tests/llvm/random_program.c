@@ -220,33 +220,9 @@ make_at(Gen *g)
         return;
     Type t = type_in(g, x);
     bool sure = roll(g, 2);
-    uint32_t n = roll(g, 5) == 0 ? 1 : t.rank;
-    for (uint32_t k = 0; k < n; k++)
+    for (uint32_t k = 0; k < t.rank; k++)
         index[k] = make_index(g, t.dim[k], sure);
-    add(g, ir_at(&g->b, x, n, index, sure));
-}
-
-/* Only of arrays that the open region made, and which are gone then. */
-static void
-make_update(Gen *g)
-{
-    for (size_t i = g->n; i-- > 0;) {
-        Ref x = g->pool[i], index[MAX_RANK];
-        const Node *n = ir_node(g->b.function, x);
-        if (!x.id || !n->type.rank || n->region != g->b.region || roll(g, 2) ||
-            n->op == OP_const || (n->op == OP_arg && n->region == 0))
-            continue;
-        Type t = n->type;
-        bool sure = roll(g, 2), sum = roll(g, 3) == 0 && t.dtype != DT_bool;
-        for (uint32_t k = 0; k < t.rank; k++)
-            index[k] = make_index(g, t.dim[k], sure);
-        Ref v = pick(g, (DType)t.dtype);
-        for (size_t j = 0; j < g->n; j++)
-            if (ref_eq(g->pool[j], x))
-                g->pool[j] = NO_REF;
-        add(g, ir_update(&g->b, x, v, t.rank, index, sure, sum));
-        return;
-    }
+    add(g, ir_at(&g->b, x, t.rank, index, sure));
 }
 
 static void make_statements(Gen *g, int n);
@@ -292,6 +268,30 @@ of_type(Gen *g, Type t)
     return ir_get(&g->b, ir_loop(&g->b, t.rank, t.dim, (FoldKind[]){FOLD_store}, s.region), 0);
 }
 
+/* Only of arrays that the open region made, and which are gone then. */
+static void
+make_update(Gen *g)
+{
+    for (size_t i = g->n; i-- > 0;) {
+        Ref x = g->pool[i], index[MAX_RANK];
+        const Node *n = ir_node(g->b.function, x);
+        if (!x.id || !n->type.rank || n->region != g->b.region || roll(g, 2) ||
+            n->op == OP_const || (n->op == OP_arg && n->region == 0))
+            continue;
+        Type t = n->type;
+        bool sure = roll(g, 2), sum = roll(g, 3) == 0 && t.dtype != DT_bool;
+        uint32_t leads = 1 + roll(g, t.rank);
+        for (uint32_t k = 0; k < leads; k++)
+            index[k] = make_index(g, t.dim[k], sure);
+        Ref v = of_type(g, type_drop(t, leads));
+        for (size_t j = 0; j < g->n; j++)
+            if (ref_eq(g->pool[j], x))
+                g->pool[j] = NO_REF;
+        add(g, ir_update(&g->b, x, v, leads, index, sure, sum));
+        return;
+    }
+}
+
 static FoldKind
 any_fold(Gen *g, Type t)
 {
@@ -315,10 +315,7 @@ make_loop(Gen *g)
         add(g, ir_param(&g->b, type_scalar(DT_i32)));
     make_statements(g, 3 + (int)roll(g, 5));
     for (uint32_t k = 0; k < n; k++) {
-        Ref array = roll(g, 8) == 0 ? pick_array(g) : NO_REF;
-        if (array.id && type_size(type_in(g, array)) > 64)
-            array = NO_REF;
-        value[k] = array.id ? array : pick(g, any_dtype(g));
+        value[k] = pick(g, any_dtype(g));
         kind[k] = any_fold(g, type_in(g, value[k]));
     }
     ir_yield(&g->b, n, value);
@@ -472,60 +469,47 @@ make_for(Gen *g)
     add_results(g, ir_for(&g->b, from, to, n, init, s.region, -1), n);
 }
 
-/* `rows` with `part` as row `turn`, element by element. */
-static Ref
-set_row(Gen *g, Ref rows, Ref part, Ref turn, unsigned axis, Ref *index)
-{
-    Type t = type_in(g, part);
-
-    if (axis == t.rank) {
-        Ref v = ir_at(&g->b, part, t.rank, index + 1, true);
-        index[0] = turn;
-        return ir_update(&g->b, rows, v, 1u + t.rank, index, true, false);
-    }
-    RegionId body = region_begin(&g->b);
-    index[1 + axis] = ir_param(&g->b, type_scalar(DT_i32));
-    Ref next = set_row(g, ir_param(&g->b, type_in(g, rows)), part, turn, axis + 1, index);
-    ir_yield(&g->b, 1, &next);
-    region_end(&g->b);
-    Ref all = ir_for(&g->b, integer(g, 0), integer(g, t.dim[axis]), 1, &rows, body, -1);
-    return ir_get(&g->b, all, 0);
-}
-
-/* A `for` that carries an array on, and keeps what it was at each turn. */
+/* A `for` that carries an array on, and keeps what it was at each turn; what was kept is read
+ * before or after what is to be kept is made. */
 static void
 make_history(Gen *g)
 {
-    Ref init[2], param[2], next[2], index[MAX_RANK];
+    Ref init[3], param[3], next[3];
     uint32_t turns = 1 + roll(g, 5), more = roll(g, 3) == 0;
 
     init[0] = of_type(g, type_array(roll(g, 2) ? DT_f32 : DT_f64, 1, (uint32_t[]){g->d}));
     Type t = type_in(g, init[0]);
     Type history = type_array((DType)t.dtype, 2, (uint32_t[]){turns + more, g->d});
     init[1] = next_array(g, of_type(g, history), true);
+    init[2] = of_type(g, type_scalar((DType)t.dtype));
     Scope s = open_scope(g);
     Ref turn = ir_param(&g->b, type_scalar(DT_i32));
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 3; k++)
         param[k] = ir_param(&g->b, type_in(g, init[k]));
     add(g, turn);
     add(g, param[0]);
-    if (roll(g, 4) == 0)
-        add(g, ir_at(&g->b, param[1], 2, (Ref[]){integer(g, 0), integer(g, 0)}, true));
+    Ref row = clamped(g, 0, (int)(turns + more) - 1), element[] = {row, integer(g, 0)};
+    bool before = roll(g, 3) == 0, after = roll(g, 3) == 0;
+    if (before)
+        add(g, ir_at(&g->b, param[1], 2, element, true));
     make_statements(g, 3);
     bool there = is_there(g, param[0]);
     next[0] = there && roll(g, 4) ? next_array(g, param[0], true) : of_type(g, t);
     Ref kept = roll(g, 3) || !there ? next[0] : next_array(g, param[0], true);
-    next[1] = set_row(g, param[1], kept, turn, 0, index);
-    ir_yield(&g->b, 2, next);
+    next[2] =
+        after ? ir_at(&g->b, param[1], 2, element, true) : of_type(g, type_in(g, init[2]));
+    next[1] = ir_update(&g->b, param[1], kept, 1, &turn, true, false);
+    ir_yield(&g->b, 3, next);
     close_scope(g, s);
-    Ref all = ir_for(&g->b, integer(g, 0), integer(g, turns), 2, init, s.region, -1);
-    add_results(g, all, 2);
+    Ref all = ir_for(&g->b, integer(g, 0), integer(g, turns), 3, init, s.region, -1);
+    add_results(g, all, 3);
 }
 
 static void
 make_while(Gen *g)
 {
-    Ref init[4], next[4], most = roll(g, 2) ? integer(g, roll(g, 7)) : clamped(g, 0, 6);
+    Ref init[4], param[4], next[4],
+        most = roll(g, 2) ? integer(g, roll(g, 7)) : clamped(g, 0, 6);
     uint32_t n = carried(g, init);
     Scope s = open_scope(g);
 
@@ -538,8 +522,8 @@ make_while(Gen *g)
     close_scope(g, s);
     s = open_scope(g);
     for (uint32_t k = 0; k < n; k++)
-        add(g, ir_param(&g->b, type_in(g, init[k])));
-    carry_body(g, n, init, NULL, 2 + (int)roll(g, 4), next);
+        add(g, param[k] = ir_param(&g->b, type_in(g, init[k])));
+    carry_body(g, n, init, param, 2 + (int)roll(g, 4), next);
     ir_yield(&g->b, n, next);
     close_scope(g, s);
     add_results(g, ir_while(&g->b, most, n, init, condition, s.region), n);
