@@ -37,7 +37,7 @@ carries(const Function *f, uint32_t id)
     return f->node[id].op == OP_for || f->node[id].op == OP_while;
 }
 
-/* Arrays with memory of their own: results of loops, and what loops carry. */
+/* Arrays that stand in memory of their own: results of loops and updates, what loops carry. */
 static bool
 has_memory(const Search *s, uint32_t x)
 {
