@@ -114,6 +114,19 @@ find_step(Elab *e, Moves *m)
     return find_reports(e, m, m->step ? m->step->body : body);
 }
 
+/* A text that never assigns what it moves leaves it where it was. */
+static bool
+check_moves(Elab *e, const Moves *m)
+{
+    const char *name = m->moved->name;
+
+    if (elab_assigns(m->decl->body, name))
+        return true;
+    Diag *d = complain(e, elab_never_moves, m->moved->name_span, m->decl->name, name);
+    diag_help(e->diags, d, "a step assigns it: %s = %s + ...", name, name);
+    return false;
+}
+
 bool
 elab_moves_begin(Elab *e, Moves *m, FnVal *fn, const Named *arg, uint32_t n_args, Type x)
 {
@@ -121,7 +134,7 @@ elab_moves_begin(Elab *e, Moves *m, FnVal *fn, const Named *arg, uint32_t n_args
     m->arg = arena_array(e->arena, Named, n_args + 1);
     for (uint32_t i = 0; i < n_args; i++)
         m->arg[i] = arg[i];
-    if (!check_params(e, m) || !find_step(e, m))
+    if (!check_params(e, m) || !find_step(e, m) || !check_moves(e, m))
         return false;
     m->lifted =
         m->decl->kind == DECL_OPTIMIZER && elab_is_scalar_type(m->moved->type) && x.rank > 0;

@@ -42,6 +42,8 @@ void elab_close_text(OpenText *o);
 
 /* All that stands before the step. */
 void elab_run_before(OpenText *o);
+/* Does a statement of the body, or of one inside it, assign the name or elements of it? */
+bool elab_assigns(const Body *body, const char *name);
 /* At most so many names are kept. */
 uint32_t elab_count_kept(const Decl *d);
 /* A chain, or a list of chains. */

@@ -20,8 +20,8 @@ elab_count_kept(const Decl *d)
     return n;
 }
 
-static bool
-assigns(const Body *body, const char *name)
+bool
+elab_assigns(const Body *body, const char *name)
 {
     for (uint32_t i = 0; body && i < body->n_stmts; i++) {
         const Stmt *s = body->stmts[i];
@@ -32,7 +32,7 @@ assigns(const Body *body, const char *name)
             if (x->kind == EXPR_NAME && x->name == name)
                 return true;
         }
-        if (assigns(s->body, name) || assigns(s->other, name))
+        if (elab_assigns(s->body, name) || elab_assigns(s->other, name))
             return true;
     }
     return false;
@@ -111,7 +111,7 @@ start_kept(OpenText *o, const Stmt *s)
             v[i] = FAIL(e, elab_state_value, p->span, p->name, elab_value_text(e, v[i]));
         *k = (Kept){.name = p->name, .span = p->span, .cache = cache};
         k->type = elab_value_type(e, v[i]);
-        k->anew = anew || (cache && m->step && !assigns(m->step->body, p->name));
+        k->anew = anew || (cache && m->step && !elab_assigns(m->step->body, p->name));
         bind_kept(o, k, v[i]);
         m->n_kept = o->at;
     }
