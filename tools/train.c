@@ -364,20 +364,31 @@ warn_of_skipped(const Trainer *t)
     putc('\n', stderr);
 }
 
+/* After a checkpoint that could not be written: what was learnt is not lost. */
+static void
+say_where_weights_are(const Trainer *t)
+{
+    if (t->weights)
+        fprintf(stderr,
+                "ebmc: the weights after %" PRIu64 " of %" PRIu64 " steps were written to %s\n",
+                ebm_training_step(t->session.training), t->plan.steps, t->weights);
+}
+
 /* Writes what there is, whatever has ended the training; the checkpoint unless just that has
- * failed. */
+ * failed, with the exit code `saved`. */
 static int
-finish(Trainer *t, EbmStatus status, bool saves)
+finish(Trainer *t, EbmStatus status, int saved)
 {
     uint64_t numbers;
     bool averaged;
-    int code = weights_write(t->session.training, t->weights, &numbers, &averaged),
-        saved = saves ? save(t) : EXIT_done;
+    int code = weights_write(t->session.training, t->weights, &numbers, &averaged);
 
-    code = code ? code : saved;
+    saved = saved ? saved : save(t);
     catch_nothing(); /* only now: what was learnt is on the disk */
-    if (code)
-        return code;
+    if (!code && saved)
+        say_where_weights_are(t);
+    if (code || saved)
+        return code ? code : saved;
     warn_of_skipped(t);
     if (t->session.args->json)
         print_json_result(t, numbers, averaged);
@@ -408,7 +419,7 @@ train_session(Trainer *t)
     catch_signals(cancel, s->training);
     code = train(t, &status);
     bool trained = status == EBM_OK || status == EBM_CANCELLED || t->diverged;
-    int finished = trained ? finish(t, status, !code) : code;
+    int finished = trained ? finish(t, status, code) : code;
     catch_nothing();
     int logged = log_close(&t->log);
     return code ? code : logged ? logged : finished;

@@ -49,6 +49,25 @@ class Disk(Case):
                         preexec_fn=limit(resource.RLIMIT_FSIZE, 20000)).stderr
         self.assertRegex(err, r"^error: 'l.csv': cannot write: ")
 
+    def test_weights_stay_when_a_checkpoint_fails(self):
+        """A checkpoint holds an optimizer's memories, too: the weights fit, and are told of."""
+        self.write("t.ebm", """energy E(x: real[3000]) -> real {
+    param m: real[3000] ~ normal(0, 1)
+    return sum(x * m)
+}
+loss mean[S...](E: energy(real[S...]), x: real[S...]) -> real = E(x)
+dataset noise() -> real[3000] = [for i in 0..3000: normal()]
+""")
+        plan = ("train", "t.ebm", "--loss", "mean", "--dataset", "noise", "--batch", 2, "--steps", 4,
+                "--checkpoint", "c.ckpt")
+        self.ebmc(*plan, "-o", "none", "-q")
+        for every, steps in ((("--checkpoint-every", 3), 3), ((), 4)):
+            done = self.ebmc(*plan, *every, "-o", "w.npz", code=5, preexec_fn=limit(resource.RLIMIT_FSIZE, 20000))
+            self.assertRegex(done.stderr, r"^error: 'c.ckpt': cannot write: .*\n"
+                             rf"ebmc: the weights after {steps} of 4 steps were written to w.npz\n$")
+            self.assertEqual(done.stdout, "")
+            (self.folder / "w.npz").unlink()
+
     def test_values(self):
         self.write("p.csv", "1,2,3,4\n" * 2000)
         self.check("eval", "m.ebm", "--at", "p.csv", "--grad", "-o", "v.npz")
