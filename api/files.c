@@ -104,31 +104,134 @@ copy_named(const EbmNamed *arrays, size_t count, RtNamed **ret, RtError *error)
     return done;
 }
 
-/* A table of rows, or one column. */
+/* "x[2,0]" for the element of row-major index e; "x" for a number. */
+static char *
+element_name(const char *name, uint32_t rank, const uint64_t *shape, uint64_t e)
+{
+    char *text = NULL;
+    size_t size = 0;
+    uint64_t index[EBM_MAX_RANK];
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (uint32_t i = rank; i-- > 0;) {
+        index[i] = e % shape[i];
+        e /= shape[i];
+    }
+    fputs(name, out);
+    for (uint32_t i = 0; i < rank; i++)
+        fprintf(out, "%s%llu%s", i == 0 ? "[" : ",", (unsigned long long)index[i],
+                i + 1 == rank ? "]" : "");
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void
+free_names(char **names, size_t n)
+{
+    for (size_t i = 0; names && i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+/* ---- tables: a row of each array is a row of the table */
+
+static size_t
+row_size(const RtArray *a)
+{
+    size_t n = 1;
+
+    for (uint32_t k = 1; k < a->rank; k++)
+        n *= (size_t)a->shape[k];
+    return n;
+}
+
 static bool
-write_table(const char *path, const RtArray *a, RtError *error)
+check_table(const char *path, const RtNamed *named, size_t count, RtError *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const RtArray *a = &named[i].array;
+        if (a->rank < 1)
+            return rt_fail(error, RT_SHAPE, "'%s': a table has rows, and '%s' is one number",
+                           path, named[i].name);
+        if (a->shape[0] != named[0].array.shape[0])
+            return rt_fail(error, RT_SHAPE, "'%s': '%s' has %llu rows, and '%s' has %llu", path,
+                           named[i].name, (unsigned long long)a->shape[0], named[0].name,
+                           (unsigned long long)named[0].array.shape[0]);
+    }
+    return true;
+}
+
+static char **
+table_names(const RtNamed *named, size_t count, size_t columns)
+{
+    char **names = calloc(columns + 1, sizeof *names);
+    bool done = names != NULL;
+    size_t at = 0;
+
+    for (size_t i = 0; done && i < count; i++) {
+        const RtArray *a = &named[i].array;
+        for (size_t e = 0; done && e < row_size(a); e++, at++)
+            done =
+                (names[at] = element_name(named[i].name, a->rank - 1, a->shape + 1, e)) != NULL;
+    }
+    if (done)
+        return names;
+    free_names(names, columns);
+    return NULL;
+}
+
+static bool
+write_rows(RtCsvWriter *writer, const RtNamed *named, size_t count, double *row, RtError *error)
+{
+    for (uint64_t r = 0; r < named[0].array.shape[0]; r++) {
+        size_t at = 0;
+        for (size_t i = 0; i < count; i++) {
+            size_t n = row_size(&named[i].array);
+            for (size_t e = 0; e < n; e++)
+                row[at++] = rt_array_get(&named[i].array, r * n + e);
+        }
+        if (!rt_csv_row(writer, row, error))
+            return false;
+    }
+    return true;
+}
+
+/* One array of rows of numbers needs no header; what several are, or one of more axes, its
+ * names tell. */
+static bool
+write_table(const char *path, const RtNamed *named, size_t count, RtError *error)
 {
     RtCsvWriter writer;
-    size_t columns = a->rank == 2 ? (size_t)a->shape[1] : 1;
-    double *row = NULL;
+    size_t columns = 0;
+    bool narrow = true; /* integers have all their digits in either way */
 
-    if (a->rank < 1 || a->rank > 2)
-        return rt_fail(error, RT_SHAPE, "'%s': a table has one axis or two, and the array %u",
-                       path, a->rank);
-    if (!rt_csv_open(&writer, path, NULL, columns, a->type == RT_f32, error))
+    if (!check_table(path, named, count, error))
         return false;
-    row = malloc((columns + 1) * sizeof *row);
-    bool done = row ? true : rt_fail_memory(error, path, columns * sizeof *row);
-    for (uint64_t i = 0; done && i < a->shape[0]; i++) {
-        for (size_t k = 0; k < columns; k++)
-            row[k] = rt_array_get(a, i * columns + k);
-        done = rt_csv_row(&writer, row, error);
+    for (size_t i = 0; i < count; i++) {
+        columns += row_size(&named[i].array);
+        narrow &= named[i].array.type != RT_f64;
     }
+    bool header = count > 1 || named[0].array.rank > 2;
+    char **names = header ? table_names(named, count, columns) : NULL;
+    double *row = malloc((columns + 1) * sizeof *row);
+    bool done =
+        (row && (names || !header)) || rt_fail_memory(error, path, columns * sizeof *row);
+    done =
+        done && rt_csv_open(&writer, path, (const char *const *)names, columns, narrow, error);
+    if (done) {
+        done = write_rows(&writer, named, count, row, error);
+        if (done)
+            done = rt_csv_commit(&writer, error);
+        else
+            rt_csv_discard(&writer);
+    }
+    free_names(names, columns);
     free(row);
-    if (done)
-        return rt_csv_commit(&writer, error);
-    rt_csv_discard(&writer);
-    return false;
+    return done;
 }
 
 static bool
@@ -149,12 +252,12 @@ write_arrays(const char *path, const RtNamed *named, size_t count, RtError *erro
         return rt_fail(error, RT_ARGUMENT,
                        "'%s': expected a name that ends in .npy, .npz, .csv or .safetensors",
                        path);
-    if (count != 1)
+    if (count != 1 && (npy || count == 0))
         return rt_fail(error, RT_ARGUMENT,
                        "'%s': holds one array, and %zu are to be written; .npz holds several",
                        path, count);
     return npy ? rt_npy_write(path, &named[0].array, error)
-               : write_table(path, &named[0].array, error);
+               : write_table(path, named, count, error);
 }
 
 EbmStatus
@@ -259,37 +362,6 @@ write_npy_rows(const char *path, const EbmArray *draws, DrawRows *rows, RtError 
     return false;
 }
 
-/* "x[2,0]" for the element of row-major index e; "x" for a number. */
-static char *
-element_name(const char *name, const EbmArray *draws, size_t e)
-{
-    char *text = NULL;
-    size_t size = 0, index[EBM_MAX_RANK];
-    FILE *out = open_memstream(&text, &size);
-
-    if (!out)
-        return NULL;
-    for (uint32_t i = draws->rank; i-- > 2;) {
-        index[i] = e % draws->shape[i];
-        e /= draws->shape[i];
-    }
-    fputs(name, out);
-    for (uint32_t i = 2; i < draws->rank; i++)
-        fprintf(out, "%s%zu%s", i == 2 ? "[" : ",", index[i], i + 1 == draws->rank ? "]" : "");
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-static void
-free_names(char **names, size_t n)
-{
-    for (size_t i = 0; names && i < n; i++)
-        free(names[i]);
-    free(names);
-}
-
 static char **
 make_names(const char *name, const EbmArray *draws, size_t count)
 {
@@ -297,7 +369,8 @@ make_names(const char *name, const EbmArray *draws, size_t count)
     bool done = names && (names[0] = strdup("chain")) && (names[1] = strdup("draw"));
 
     for (size_t e = 0; done && e < count; e++)
-        done = (names[e + 2] = element_name(name, draws, e)) != NULL;
+        done =
+            (names[e + 2] = element_name(name, draws->rank - 2, draws->shape + 2, e)) != NULL;
     if (done)
         return names;
     free_names(names, count + 2);

@@ -6,6 +6,7 @@
  * first may be a header with any text) tells the separator, or the first if that has none.  A
  * first line without a number is the header, but only if no cell begins like a number: a slip
  * of the pen must not make a row disappear.  The rest must be numbers in equally many columns.
+ * An array `x` is the columns x[0], x[1], ... of its elements, side by side in row-major order.
  */
 #include "runtime/files.h"
 
@@ -23,9 +24,11 @@ typedef struct Table {
     char separator;          /* ' ' stands for any blanks */
     unsigned long long line; /* from 1 */
 
-    const char *wanted; /* the name of the only column to keep, or NULL */
-    size_t keep;        /* its number from 0 */
-    size_t columns;     /* 0 before the first row */
+    const char *wanted;          /* the name of the columns to keep, or NULL for all */
+    size_t keep, kept;           /* the first of them, from 0, and how many there are */
+    unsigned rank;               /* of the array whose elements they are */
+    uint64_t shape[RT_MAX_RANK]; /* ... */
+    size_t columns;              /* 0 before the first row */
     double *value;
     size_t count, room;
 } Table;
@@ -250,7 +253,7 @@ read_row(Table *table, const char *at, const char *end)
     for (; !last; column++) {
         if (!take_cell(table, &at, end, &cell, &last))
             return fail_cell(table, cell, column, "a quote is not closed in");
-        if (table->wanted && column != table->keep)
+        if (table->wanted && (column < table->keep || column >= table->keep + table->kept))
             continue;
         if (table->columns && column >= table->columns)
             continue; /* counted only, for the message below */
@@ -262,15 +265,108 @@ read_row(Table *table, const char *at, const char *end)
     return check_columns(table, column);
 }
 
-/* Whether a cell's text is `name`; a doubled quote stands for one. */
-static bool
-names(Cell cell, const char *name)
+/* Behind `name` at the beginning of a cell, where a doubled quote stands for one; else NULL. */
+static const char *
+after_name(Cell cell, const char *name)
 {
     const char *c = cell.begin;
 
     for (; c < cell.end && *name && *c == *name; c++, name++)
         c += cell.quoted && *c == '"' && c + 1 < cell.end;
-    return c == cell.end && !*name;
+    return *name ? NULL : c;
+}
+
+/* The rank of the index "[2,0]" that a cell ends with; 0 if what is there is none. */
+static unsigned
+read_index(const char *at, const char *end, uint64_t *ret)
+{
+    unsigned rank = 0;
+    char *stop;
+
+    if (at == end || *at != '[')
+        return 0;
+    do {
+        if (++at == end || !isdigit((unsigned char)*at) || rank == RT_MAX_RANK - 1)
+            return 0;
+        ret[rank++] = strtoull(at, &stop, 10);
+        at = stop;
+    } while (at < end && *at == ',');
+    return at + 1 == end && *at == ']' ? rank : 0;
+}
+
+/* The element of the array that is asked for which a column holds: the rank of its index. */
+static unsigned
+element_of(const Table *table, Cell cell, uint64_t *ret)
+{
+    const char *after = after_name(cell, table->wanted);
+    return after ? read_index(after, cell.end, ret) : 0;
+}
+
+/* Takes the column of that name, or the columns of that array's elements: the last has the
+ * largest index. */
+static void
+find_wanted(Table *table, const char *at, const char *end)
+{
+    bool last = false;
+    uint64_t index[RT_MAX_RANK];
+    Cell cell;
+
+    for (size_t column = 0; !last && take_cell(table, &at, end, &cell, &last); column++) {
+        if (after_name(cell, table->wanted) == cell.end) {
+            table->keep = column;
+            table->kept = 1;
+            table->rank = 0;
+            return;
+        }
+        unsigned rank = element_of(table, cell, index);
+        if (!rank)
+            continue;
+        if (!table->kept++)
+            table->keep = column;
+        table->rank = rank;
+        for (unsigned k = 0; k < rank; k++)
+            table->shape[k] = index[k] + 1;
+    }
+}
+
+/* Are the columns taken the elements of one array, one after the other? */
+static bool
+is_whole(const Table *table, const char *at, const char *end)
+{
+    bool last = false;
+    uint64_t index[RT_MAX_RANK], elements = 1;
+    Cell cell;
+
+    for (unsigned k = 0; k < table->rank; k++)
+        if (!table->shape[k] || table->shape[k] > table->kept || /* else it can overflow */
+            (elements *= table->shape[k]) > table->kept)
+            return false;
+    for (size_t column = 0; !last && take_cell(table, &at, end, &cell, &last); column++) {
+        uint64_t element = column - table->keep, at_element = 0;
+        if (!table->rank || column < table->keep || element >= table->kept)
+            continue;
+        if (element_of(table, cell, index) != table->rank)
+            return false;
+        for (unsigned k = 0; k < table->rank; k++)
+            at_element = at_element * table->shape[k] + index[k];
+        if (at_element != element)
+            return false;
+    }
+    return elements == table->kept;
+}
+
+static bool
+choose_columns(Table *table, const char *at, const char *end, bool header)
+{
+    if (header)
+        find_wanted(table, at, end);
+    if (!table->kept)
+        return rt_fail(table->error, RT_NOT_FOUND, "'%s': holds no column named '%s'",
+                       table->name, table->wanted);
+    return is_whole(table, at, end) ||
+           rt_fail(table->error, RT_FORMAT,
+                   "'%s': expected the elements of '%s' in columns side by side, in order",
+                   table->name, table->wanted);
 }
 
 /* Tells a header from a row: in a header no cell is a number. */
@@ -278,17 +374,13 @@ static bool
 examine_first(Table *table, const char *at, const char *end, bool *ret_header)
 {
     size_t column = 0, texts = 0, text_column = 0;
-    bool last = false, found = false;
+    bool last = false;
     Cell cell, text = {0};
     double x;
 
     for (; !last; column++) {
         if (!take_cell(table, &at, end, &cell, &last))
             return fail_cell(table, cell, column, "a quote is not closed in");
-        if (!found && table->wanted && names(cell, table->wanted)) {
-            table->keep = column;
-            found = true;
-        }
         if (read_number(table, cell, &x))
             continue;
         if (is_missing(cell) || begins_like_number(cell))
@@ -301,9 +393,6 @@ examine_first(Table *table, const char *at, const char *end, bool *ret_header)
     *ret_header = texts == column;
     if (texts && texts < column)
         return fail_cell(table, text, text_column, "expected a number, found");
-    if (table->wanted && (!found || !texts))
-        return rt_fail(table->error, RT_NOT_FOUND, "'%s': holds no column named '%s'",
-                       table->name, table->wanted);
     return !texts || check_columns(table, column);
 }
 
@@ -315,7 +404,8 @@ read_rows(Table *table)
 
     if (!take_line(table, &begin, &end))
         return rt_fail(table->error, RT_FORMAT, "'%s': holds no numbers", table->name);
-    if (!examine_first(table, begin, end, &header))
+    if (!examine_first(table, begin, end, &header) ||
+        (table->wanted && !choose_columns(table, begin, end, header)))
         return false;
     if (!header && !read_row(table, begin, end))
         return false;
@@ -344,10 +434,13 @@ check_text(const Table *table)
 static bool
 make_array(const Table *table, RtArray *ret)
 {
-    size_t columns = table->wanted ? 1 : table->columns;
-    uint64_t shape[2] = {table->count / columns, columns};
+    size_t columns = table->wanted ? table->kept : table->columns;
+    unsigned rank = table->wanted ? table->rank : columns > 1;
+    uint64_t shape[RT_MAX_RANK] = {table->count / columns, columns};
 
-    if (!rt_array_create(ret, RT_f64, columns > 1 ? 2 : 1, shape, table->name, table->error))
+    for (unsigned k = 0; table->wanted && k < rank; k++)
+        shape[1 + k] = table->shape[k];
+    if (!rt_array_create(ret, RT_f64, 1 + rank, shape, table->name, table->error))
         return false;
     memcpy(ret->data, table->value, ret->bytes);
     return true;

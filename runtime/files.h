@@ -75,7 +75,8 @@ bool rt_npz_write(const char *path, const RtNamed *named, size_t count, RtError 
 /* Reads numbers in rows, as f64: separated by commas, semicolons, tabs or blanks (found from
  * the text), `#` starts a comment, cells may be quoted, a first line without a number is a
  * header.  One column gives rank 1, several rank 2.  `column`: the name of the one to read, or
- * NULL for all. */
+ * of the array whose elements name[0], name[1], ... or name[0,0], ... to read, as [rows, ...];
+ * NULL for all columns. */
 bool rt_csv_read(RtSource *source, const char *column, RtArray *ret, RtError *error);
 
 /* A table written row by row; numbers are the shortest decimals that read back the same. */

@@ -62,65 +62,6 @@ draw(const Session *s, uint64_t points, Drawn *ret)
 
 /* ---- writing */
 
-static uint64_t
-count_of(const EbmArray *a)
-{
-    uint64_t n = 1;
-
-    for (uint32_t k = 1; k < a->rank; k++)
-        n *= a->shape[k];
-    return n;
-}
-
-static double
-number_at(const EbmArray *a, uint64_t i)
-{
-    switch (a->type) {
-    case EBM_TYPE_f32: return ((const float *)a->data)[i];
-    case EBM_TYPE_f64: return ((const double *)a->data)[i];
-    case EBM_TYPE_i32: return ((const int32_t *)a->data)[i];
-    case EBM_TYPE_i64: return (double)((const int64_t *)a->data)[i];
-    default: return ((const uint8_t *)a->data)[i];
-    }
-}
-
-static void
-put_number(void *table, bool narrow, uint64_t at, double v)
-{
-    if (narrow)
-        ((float *)table)[at] = (float)v;
-    else
-        ((double *)table)[at] = v;
-}
-
-/* A table: the elements of a point, then its labels. */
-static int
-write_table_file(const char *path, const Drawn *d)
-{
-    uint64_t rows = d->column[0].array.shape[0], columns = 0, at = 0;
-    EbmReport *report = NULL;
-
-    for (size_t i = 0; i < d->n; i++)
-        columns += count_of(&d->column[i].array);
-    EbmType type = d->column[0].array.type;
-    bool narrow = type == EBM_TYPE_f32; /* fewer digits; labels are small */
-    void *table = calloc(rows * columns + 1, ebm_type_size(type));
-    if (!table) {
-        complain("no memory for a table of %" PRIu64 " points", rows);
-        return EXIT_memory;
-    }
-    for (uint64_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < d->n; i++) {
-            uint64_t n = count_of(&d->column[i].array);
-            for (uint64_t e = 0; e < n; e++)
-                put_number(table, narrow, at++, number_at(&d->column[i].array, r * n + e));
-        }
-    EbmNamed all = {"data", ebm_array(type, 2, (uint64_t[]){rows, columns}, table)};
-    EbmStatus status = ebm_file_write(path, &all, 1, &report);
-    free(table);
-    return finish_report(status, report) ? EXIT_output : EXIT_done;
-}
-
 static bool
 ends_with(const char *path, const char *end)
 {
@@ -131,12 +72,9 @@ ends_with(const char *path, const char *end)
 static int
 write_drawn(const char *path, const Drawn *d)
 {
-    bool several = ends_with(path, ".npz") || ends_with(path, ".safetensors");
     EbmReport *report = NULL;
-
-    if (!several && !ends_with(path, ".npy"))
-        return write_table_file(path, d);
-    EbmStatus status = ebm_file_write(path, d->column, several ? d->n : 1, &report);
+    EbmStatus status =
+        ebm_file_write(path, d->column, ends_with(path, ".npy") ? 1 : d->n, &report);
     return finish_report(status, report) ? EXIT_output : EXIT_done;
 }
 

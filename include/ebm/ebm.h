@@ -742,14 +742,16 @@ EBM_API EbmStatus ebm_summarize(const EbmArray *draws, uint64_t first, uint64_t 
 typedef struct EbmFile EbmFile;
 
 /* Reads by extension: .npy, .csv (also .tsv, .txt, .dat), .npz, .safetensors; "f.npz:name"
- * and "f.csv:column" pick one.  A path to one array has one, with an empty name. */
+ * and "f.csv:column" pick one, "f.csv:x" also the columns x[0], x[1], ... as one array
+ * [rows, ...].  A path to one array has one, with an empty name. */
 EBM_API EbmStatus ebm_file_read(const char *path, EbmFile **ret, EbmReport **ret_report);
 EBM_API void ebm_file_free(EbmFile *file);
 EBM_API size_t ebm_file_count(const EbmFile *file);
 EBM_API void ebm_file_get(const EbmFile *file, size_t index, EbmNamed *ret);
 
-/* Writes arrays by extension: .npy and .csv one (of rank 1 or 2 for .csv), .npz and
- * .safetensors several.  The file appears under its name only when it is complete. */
+/* Writes arrays by extension: .npy one, .npz and .safetensors several, .csv those that have
+ * the same rows, [rows, ...], with a header of the columns name[0], name[1], ... unless it is
+ * one array of rank 1 or 2.  The file appears under its name only when it is complete. */
 EBM_API EbmStatus ebm_file_write(const char *path, const EbmNamed *arrays, size_t count,
                                  EbmReport **ret_report);
 

@@ -312,6 +312,35 @@ test_draws_csv(void)
     ebm_file_free(file);
 }
 
+/* A table of several arrays has their names, and each is read back by its own. */
+static void
+test_tables(void)
+{
+    int32_t label[2] = {7, 8};
+    float x[2][2][2] = {{{0.1f, 2}, {3, 4}}, {{5, 6}, {7, 8}}};
+    EbmNamed all[] = {{"x", ebm_array(EBM_TYPE_f32, 3, (uint64_t[]){2, 2, 2}, x)},
+                      {"label", ebm_array(EBM_TYPE_i32, 1, (uint64_t[]){2}, label)}};
+    EbmFile *file = NULL;
+    EbmReport *report = NULL;
+
+    CU_ASSERT_EQUAL(ebm_file_write(path_of("t.csv"), all, 2, NULL), EBM_OK);
+    EbmArray found = read_back(path_of("t.csv:x"), "", &file);
+    CU_ASSERT_TRUE(found.rank == 3 && found.shape[0] == 2 && found.shape[2] == 2);
+    CU_ASSERT_TRUE(((double *)found.data)[0] == 0.1 && ((double *)found.data)[7] == 8);
+    ebm_file_free(file);
+    found = read_back(path_of("t.csv:label"), "", &file);
+    CU_ASSERT_TRUE(found.rank == 1 && ((double *)found.data)[1] == 8);
+    ebm_file_free(file);
+    all[1].array.shape[0] = 1;
+    EbmStatus status = ebm_file_write(path_of("t.csv"), all, 2, &report);
+    refused(status, report, EBM_SHAPE_ERROR, "'label' has 1 rows, and 'x' has 2");
+    all[1].array.rank = 0;
+    status = ebm_file_write(path_of("t.csv"), all, 2, &report);
+    refused(status, report, EBM_SHAPE_ERROR, "'label' is one number");
+    status = ebm_file_write(path_of("t.npy"), all, 2, &report);
+    refused(status, report, EBM_ARGUMENT_ERROR, "holds one array");
+}
+
 static void
 test_files(void)
 {
@@ -412,6 +441,7 @@ main(void)
     CU_ADD_TEST(suite, test_draws_npy);
     CU_ADD_TEST(suite, test_draws_npz);
     CU_ADD_TEST(suite, test_draws_csv);
+    CU_ADD_TEST(suite, test_tables);
     CU_ADD_TEST(suite, test_files);
     CU_ADD_TEST(suite, test_summary);
     CU_ADD_TEST(suite, test_machine);

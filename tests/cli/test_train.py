@@ -456,14 +456,23 @@ class DataSets(Train):
     def test_of_a_file(self):
         self.write("m.ebm", MODEL + RECIPE)
         self.ebmc("sample", "m.ebm", "--dataset", "line", "--step", 2, "-n", 40, "-o", "d.csv", "-q")
-        rows = [tuple(map(float, line.split(","))) for line in (self.folder / "d.csv").read_text().split()]
-        self.assertEqual(len(rows), 40)
-        for x, y, label in rows:
+        header, *lines = (self.folder / "d.csv").read_text().split()
+        self.assertEqual((header, len(lines)), ("x[0],x[1],label", 40))
+        for x, y, label in (map(float, line.split(",")) for line in lines):
             self.assertEqual((x, y), (2 * label, 0))
 
     def test_training_on_what_was_drawn(self):
         self.ebmc("sample", "two_moons", "-n", 100, "-o", "d.csv", "-q")
         self.ebmc("train", "m.ebm", "--loss", "squares", "--data", "d.csv", "--epochs", 1, "-q", "-o", "none")
+
+    def test_labels_in_every_kind_of_file(self):
+        """A table's columns are read by the names that the data set's arrays have in a .npz."""
+        self.write("l.ebm", LABELS)
+        for ending in ("csv", "npz", "safetensors"):
+            self.ebmc("sample", "gaussian_mixture(components = 3)", "-n", 50, "-o", f"d.{ending}", "-q")
+            self.ebmc("train", "l.ebm", "--loss", "squares", "--data", f"d.{ending}:x", "--data",
+                      f"label=d.{ending}:label", "--steps", 9, "-q", "-o", f"{ending}.npz")
+            self.assertEqual(npz(self.folder / f"{ending}.npz")["m"], npz(self.folder / "csv.npz")["m"])
 
     def test_what_a_data_set_has_not(self):
         for more, words in ((("--sampler", "hmc"), "takes no --sampler"), (("--steps", 5), "has no steps"),

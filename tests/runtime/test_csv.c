@@ -113,6 +113,45 @@ test_columns(void)
     rt_array_clear(&array);
 }
 
+/* An array is the columns of its elements. */
+static void
+test_arrays(void)
+{
+    static const char flat[] = "chain,x[0],x[1],label\n0,1,2,7\n1,3,4,8\n";
+    static const char deep[] = "\"m[0,0]\",\"m[0,1]\",\"m[1,0]\",\"m[1,1]\",n\n1,2,3,4,5\n";
+    static const char *const broken[] = {
+        "x[1],x[0]\n1,2\n",
+        "x[0],x[2]\n1,2\n",
+        "x[0],y,x[1]\n1,2,3\n",
+        "x[0],x[0]\n1,2\n",
+        "x[0],\"x[0,1]\"\n1,2\n",
+        "x[18446744073709551615]\n1\n",
+        "\"x[6148914691236517205,2]\"\n1\n",
+    };
+    RtArray array;
+    RtError error;
+
+    CHECK_OK(read_text(flat, "x", &array, &error), error);
+    CU_ASSERT(array.rank == 2 && array.shape[0] == 2 && array.shape[1] == 2);
+    for (unsigned i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(rt_array_get(&array, i), i + 1);
+    rt_array_clear(&array);
+    CHECK_OK(read_text(flat, "x[1]", &array, &error), error);
+    CU_ASSERT(array.rank == 1 && rt_array_get(&array, 1) == 4);
+    rt_array_clear(&array);
+    CHECK_OK(read_text(deep, "m", &array, &error), error);
+    CU_ASSERT(array.rank == 3 && array.shape[0] == 1 && array.shape[1] == 2);
+    CU_ASSERT_EQUAL(rt_array_get(&array, 3), 4);
+    rt_array_clear(&array);
+    CHECK_OK(read_text("x[0]\n5\n", "x", &array, &error), error);
+    CU_ASSERT(array.rank == 2 && array.shape[1] == 1);
+    rt_array_clear(&array);
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        CHECK_ERROR(read_text(broken[i], "x", &array, &error), error, RT_FORMAT,
+                    "the elements of 'x'");
+    CHECK_ERROR(read_text("x[a],x[0\n1,2\n", "x", &array, &error), error, RT_NOT_FOUND, "'x'");
+}
+
 static void
 test_refusals(void)
 {
@@ -267,6 +306,7 @@ main(int argc, char **argv)
     CU_ADD_TEST(suite, test_headers);
     CU_ADD_TEST(suite, test_numbers);
     CU_ADD_TEST(suite, test_columns);
+    CU_ADD_TEST(suite, test_arrays);
     CU_ADD_TEST(suite, test_refusals);
     CU_ADD_TEST(suite, test_written_text);
     CU_ADD_TEST(suite, test_round_trips);
