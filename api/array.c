@@ -208,6 +208,15 @@ array_shape_text(uint32_t rank, const uint64_t *shape)
     return s;
 }
 
+ShapeText
+array_form_text(uint32_t rank, const uint64_t *shape)
+{
+    ShapeText s = array_shape_text(rank, shape), ret;
+
+    snprintf(ret.text, sizeof ret.text, "%s%.240s", rank ? "the shape " : "", s.text);
+    return ret;
+}
+
 bool
 array_has_shape(const EbmArray *array, uint32_t rank, const uint64_t *shape)
 {
@@ -220,7 +229,7 @@ array_expect_shape(const EbmArray *array, const char *what, uint32_t rank,
 {
     if (array_has_shape(array, rank, shape))
         return EBM_OK;
-    return report_say(
-        ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", what,
-        array_shape_text(rank, shape).text, array_shape_text(array->rank, array->shape).text);
+    return report_say(ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected %s, found %s", what,
+                      array_form_text(rank, shape).text,
+                      array_shape_text(array->rank, array->shape).text);
 }

@@ -205,10 +205,9 @@ values_in_range(const RtArray *value, const ProgramData *d, RtError *error)
     for (uint64_t i = 0; i < rt_array_count(value); i++) {
         double v = rt_array_get(value, i);
         if (outside(v, d))
-            return rt_fail(error, RT_RANGE,
-                           "'%s': element %llu is %g, and its range is %c%g, %g%c", d->name,
-                           (unsigned long long)i, v, d->low_open ? '(' : '[', d->low, d->high,
-                           d->high_open ? ')' : ']');
+            return rt_fail(error, RT_RANGE, "'%s'%s is %g, and its range is %c%g, %g%c",
+                           d->name, rt_array_place(value, i).text, v, d->low_open ? '(' : '[',
+                           d->low, d->high, d->high_open ? ')' : ']');
     }
     return true;
 }
@@ -220,10 +219,10 @@ set_bound(Values *v, Bound *b, const EbmArray *array, EbmReport **ret_report)
     RtError error = {0};
 
     if (!shape_ends(array, is_each(b), b->type))
-        return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s%s, found %s",
-            b->name, array_shape_text(b->type.rank, shape_of(b->type).extent).text,
-            is_each(b) ? " for each" : "", array_shape_text(array->rank, array->shape).text);
+        return report_say(ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected %s%s, found %s",
+                          b->name, array_form_text(b->type.rank, shape_of(b->type).extent).text,
+                          is_each(b) ? " for each" : "",
+                          array_shape_text(array->rank, array->shape).text);
     if (!array_convert(array, b->name, rt_type_of((EbmDType)b->type.dtype), &value, &error) ||
         !values_in_range(&value, b->range, &error)) {
         rt_array_clear(&value);
@@ -332,7 +331,7 @@ compare_params(void *user)
         else if (!array_has_shape(&g->array, b->type.rank, shape_of(b->type).extent))
             add_mismatch(
                 m,
-                arena_printf(&m->arena, "shape %s instead of %s of",
+                arena_printf(&m->arena, "%s%s instead of %s of", g->array.rank ? "shape " : "",
                              array_shape_text(g->array.rank, g->array.shape).text,
                              array_shape_text(b->type.rank, shape_of(b->type).extent).text),
                 b->name);

@@ -88,32 +88,39 @@ convert_element(const RtArray *from, RtArray *to, uint64_t i)
     return real_to_integer(rt_array_get(from, i), &integer) && put_integer(to, i, integer);
 }
 
-/* "[2,0,1]" for the flat index i. */
-static void
-print_index(const RtArray *array, uint64_t i, char *text, size_t size)
+RtPlace
+rt_array_place(const RtArray *array, uint64_t i)
 {
     uint64_t index[RT_MAX_RANK] = {0};
+    RtPlace place = {""};
     size_t used = 0;
 
-    text[0] = '\0';
     for (unsigned a = array->rank; a-- > 0; i /= array->shape[a])
         index[a] = i % array->shape[a];
-    for (unsigned a = 0; a < array->rank && used < size; a++)
-        used += (size_t)snprintf(text + used, size - used, "%c%llu%s", a ? ',' : '[',
-                                 (unsigned long long)index[a], a + 1 == array->rank ? "]" : "");
+    for (unsigned a = 0; a < array->rank; a++)
+        used += (size_t)snprintf(place.text + used, sizeof place.text - used, "%s%llu%s",
+                                 a ? ", " : ": element [", (unsigned long long)index[a],
+                                 a + 1 == array->rank ? "]" : "");
+    return place;
+}
+
+/* The name that a model has for it. */
+static const char *
+model_type_name(RtType type)
+{
+    return type == RT_i32 ? "int" : rt_type_name(type);
 }
 
 static bool
 fail_element(const RtArray *from, RtType type, uint64_t i, const char *what, RtError *error)
 {
-    char place[RT_MAX_RANK * 22];
+    RtPlace place = rt_array_place(from, i);
 
-    print_index(from, i, place, sizeof place);
     if (is_real(from->type))
-        return rt_fail(error, RT_RANGE, "'%s': element %s is %.17g, which %s cannot hold", what,
-                       place, rt_array_get(from, i), rt_type_name(type));
-    return rt_fail(error, RT_RANGE, "'%s': element %s is %lld, which %s cannot hold", what,
-                   place, (long long)get_integer(from, i), rt_type_name(type));
+        return rt_fail(error, RT_RANGE, "'%s'%s is %.17g, which %s cannot hold", what,
+                       place.text, rt_array_get(from, i), model_type_name(type));
+    return rt_fail(error, RT_RANGE, "'%s'%s is %lld, which %s cannot hold", what, place.text,
+                   (long long)get_integer(from, i), model_type_name(type));
 }
 
 size_t

@@ -48,6 +48,13 @@ typedef struct RtNamed {
 size_t rt_type_size(RtType type);
 const char *rt_type_name(RtType type);
 
+/* For messages: ": element [2, 0]" for element i in row-major order, nothing for a number. */
+typedef struct RtPlace {
+    char text[RT_MAX_RANK * 23 + 16];
+} RtPlace;
+
+RtPlace rt_array_place(const RtArray *array, uint64_t i);
+
 /* The number of elements, or false when their bytes cannot be addressed.  An axis of size 0
  * makes an empty array whatever the others are, but the others must not overflow either. */
 bool rt_shape_bytes(RtType type, unsigned rank, const uint64_t *shape, size_t *ret_bytes);

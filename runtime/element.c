@@ -124,10 +124,10 @@ read_pieces(RtSource *source, RtElement element, Walk *walk, RtArray *array, RtE
         if (element.swap)
             swap_bytes(buffer, piece, element.width);
         for (size_t i = 0; i < piece; i++) {
-            if (!place_element(element, buffer, i, array->data, walk ? walk->place : done + i))
-                return rt_fail(error, RT_RANGE,
-                               "'%s': element %llu does not fit a signed 64-bit integer",
-                               source->name, (unsigned long long)(done + i));
+            uint64_t to = walk ? walk->place : done + i;
+            if (!place_element(element, buffer, i, array->data, to))
+                return rt_fail(error, RT_RANGE, "'%s'%s does not fit a signed 64-bit integer",
+                               source->name, rt_array_place(array, to).text);
             if (walk)
                 step_walk(walk);
         }

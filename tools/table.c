@@ -170,9 +170,10 @@ print_table(FILE *out, const Result *r)
     if (r->steps)
         fprintf(out,
                 "%-20s %.3g chain-steps/s (%" PRIu64 " chains x %" PRIu64
-                " steps in %.3g s, %u threads)\n",
+                " steps in %.3g s, %u thread%s)\n",
                 "speed", rate_of(r), r->chains, r->steps, r->seconds,
-                ebm_run_threads(r->session->run));
+                ebm_run_threads(r->session->run),
+                ebm_run_threads(r->session->run) == 1 ? "" : "s");
     if (isfinite(fraction))
         fprintf(out, "%-20s %.0f %% of this machine's limit\n", "", 100 * fraction);
     fprintf(out, "%-20s %.3g s%s\n", "compile time", r->compile_seconds,

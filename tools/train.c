@@ -310,8 +310,9 @@ print_result(const Trainer *t, uint64_t numbers, bool averaged)
         printf("%-20s %" PRIu64 " steps that were not finite\n", "skipped",
                ebm_training_skipped(training));
     if (isfinite(rate_of(t)))
-        printf("%-20s %.4g steps/s (%.3g s, %u threads)\n", "speed", rate_of(t),
-               ebm_training_seconds(training), ebm_training_threads(training));
+        printf("%-20s %.4g steps/s (%.3g s, %u thread%s)\n", "speed", rate_of(t),
+               ebm_training_seconds(training), ebm_training_threads(training),
+               ebm_training_threads(training) == 1 ? "" : "s");
     printf("%-20s %.3g s%s\n", "compile time", info.seconds,
            info.from_cache ? " (from the cache)" : "");
     printf("%-20s %" PRIu64 "\n", "seed", t->plan.seed);
