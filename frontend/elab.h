@@ -512,6 +512,7 @@ bool elab_push_depth(Elab *e, Span span);
 typedef struct Solve {
     const Decl *decl;
     Value *value; /* one a static */
+    Span *said;   /* where an option says it, for those of which one does */
     Span span;
     bool failed;
 } Solve;
@@ -519,6 +520,9 @@ void elab_solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span);
 void elab_solve_match(Elab *e, Solve *s, const AstType *type, Dims actual, Span span,
                       const char *what);
 void elab_solve_end(Elab *e, Solve *s, Env *env);
+/* Notes at an error about an expression which of the static parameters in it are options' and
+ * not the program's. */
+void elab_note_options(Elab *e, const Env *env, Diag *d, const Expr *x);
 bool elab_type_of(Elab *e, const Env *env, const AstType *t, Type *ret);
 bool elab_is_scalar_type(const AstType *t);
 bool elab_is_value_type(const AstType *t); /* of numbers: not functions, not tuples */
@@ -550,6 +554,7 @@ Value elab_initial(Elab *e, const Env *env, const Expr *init, const Expr *value,
                    Span span);
 /* Does a statement read a name?  By its text alone. */
 bool elab_mentions(const Stmt *s, const char *name);
+bool elab_expr_mentions(const Expr *x, const char *name);
 /* Does the body of a loop pick from a list by what the loop makes known? */
 bool elab_uses_list(const Env *env, const Body *body, Gen *const *gen, uint32_t n_gens);
 

@@ -98,6 +98,14 @@ elab_in_shape(const Decl *d, const char *name)
 }
 
 bool
+elab_expr_mentions(const Expr *x, const char *name)
+{
+    const Search everywhere = {name, true};
+
+    return in_expr(&everywhere, x);
+}
+
+bool
 elab_mentions(const Stmt *stmt, const char *name)
 {
     const Search everywhere = {name, true};

@@ -80,11 +80,14 @@ dims_of(Elab *e, const Env *env, Expr *const *dims, uint32_t n, Dims *ret)
 {
     *ret = (Dims){0};
     for (uint32_t i = 0; i < n; i++) {
+        size_t before = e->diags->count;
         int64_t size;
         if (dims[i]->kind == EXPR_PACK) {
             if (!add_pack(e, ret, elab_eval(e, env, dims[i], MODE_term), dims[i]->span))
                 return false;
         } else if (!dim_of(e, env, dims[i], &size) || !add_dim(e, ret, size, dims[i]->span)) {
+            if (e->diags->count > before)
+                elab_note_options(e, env, &e->diags->diag[before], dims[i]);
             return false;
         }
     }
@@ -174,6 +177,22 @@ static_text(Elab *e, Value v)
                              : elab_dims_text(e, *v.dims);
 }
 
+/* The text of an option is a source whose name begins with a dash. */
+static bool
+is_of_option(const Elab *e, Span span)
+{
+    return span.file && source_get(e->request->sources, span.file)->name[0] == '-';
+}
+
+void
+elab_note_options(Elab *e, const Env *env, Diag *d, const Expr *x)
+{
+    for (const Binding *b = env->local; b; b = b->next)
+        if (is_of_option(e, b->span) && elab_find_local(env, b->name) == b &&
+            elab_expr_mentions(x, b->name))
+            diag_note(e->diags, d, b->span, "'%s' is given here", b->name);
+}
+
 /* Gives static `i` a value, or holds it against the one it has. */
 static void
 settle(Elab *e, Solve *s, int i, Value v, Span span, const char *what)
@@ -191,6 +210,14 @@ settle(Elab *e, Solve *s, int i, Value v, Span span, const char *what)
                        static_text(e, v), what);
     diag_note(e->diags, d, st->name_span, "'%s' is declared here", st->name);
     s->failed = true;
+}
+
+static void
+settle_said(Elab *e, Solve *s, int i, const Named *a)
+{
+    if (s->value[i].kind == VAL_none && is_of_option(e, a->span))
+        s->said[i] = a->span;
+    settle(e, s, i, a->value, a->span, "");
 }
 
 static bool
@@ -239,7 +266,7 @@ settle_positional(Elab *e, Solve *s, const FnVal *fn)
             continue;
         }
         if (is_static_value(e, d->statics[i], a->value, a->span))
-            settle(e, s, (int)i, a->value, a->span, "");
+            settle_said(e, s, (int)i, a);
         else
             s->failed = true, s->value[i] = POISON;
         at++;
@@ -262,7 +289,7 @@ settle_named(Elab *e, Solve *s, const FnVal *fn)
             complain(e, elab_no_static, a->span, s->decl->name, a->name);
             s->failed = true;
         } else if (is_static_value(e, s->decl->statics[i], a->value, a->span)) {
-            settle(e, s, i, a->value, a->span, "");
+            settle_said(e, s, i, a);
         }
     }
 }
@@ -272,8 +299,11 @@ elab_solve_begin(Elab *e, Solve *s, const FnVal *fn, Span span)
 {
     *s = (Solve){.decl = fn->decl, .span = span};
     s->value = arena_array(e->arena, Value, fn->decl->n_statics + 1);
-    for (uint32_t i = 0; i < fn->decl->n_statics; i++)
+    s->said = arena_array(e->arena, Span, fn->decl->n_statics + 1);
+    for (uint32_t i = 0; i < fn->decl->n_statics; i++) {
         s->value[i] = NO_VALUE;
+        s->said[i] = (Span){0};
+    }
     settle_positional(e, s, fn);
     settle_named(e, s, fn);
 }
@@ -336,7 +366,7 @@ elab_solve_end(Elab *e, Solve *s, Env *env)
         }
         if (v->kind == VAL_none)
             *v = (Value){.kind = VAL_open};
-        elab_bind(e, env, st->name, *v, st->name_span);
+        elab_bind(e, env, st->name, *v, s->said[i].file ? s->said[i] : st->name_span);
     }
 }
 

@@ -443,6 +443,7 @@ run_require(Elab *e, Env *env, const Stmt *s)
     Diag *d = complain(e, elab_require, s->value->span, s->text);
     if (env->act && env->act->call.file)
         diag_note(e->diags, d, env->act->call, "called here");
+    elab_note_options(e, env, d, s->value);
 }
 
 uint32_t

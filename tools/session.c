@@ -33,13 +33,27 @@ exit_code(EbmStatus status)
     }
 }
 
-/* Is it about what the command line chose, rather than about the program's text?  Options'
- * texts are places whose file begins with a dash. */
+/* Options' texts are places whose file begins with a dash. */
 static bool
-is_of_options(const EbmDiagnostic *d)
+is_option(const EbmPlace *place)
 {
-    if (d->place.file && d->place.file[0] == '-' && d->place.file[1])
+    return place->file && place->file[0] == '-' && place->file[1];
+}
+
+/* Is message i about what the command line chose, rather than about the program's text?  That
+ * can be an error in the text which notes an option's place. */
+static bool
+is_of_options(const EbmReport *report, size_t i, const EbmDiagnostic *d)
+{
+    EbmPlace place;
+
+    if (is_option(&d->place))
         return true;
+    for (size_t n = 0; n < d->notes; n++) {
+        ebm_report_note(report, i, n, &place);
+        if (is_option(&place))
+            return true;
+    }
     return strcmp(d->code, "elab_no_data") == 0 ||
            (!d->place.file &&
             (strcmp(d->code, "elab_no_decl") == 0 || strcmp(d->code, "elab_no_hyper") == 0));
@@ -56,7 +70,7 @@ program_code(const EbmReport *report)
         if (strcmp(d.code, "elab_data_shape") == 0)
             return EXIT_data;
         errors += !d.is_warning;
-        of_options += !d.is_warning && is_of_options(&d);
+        of_options += !d.is_warning && is_of_options(report, i, &d);
     }
     return errors && errors == of_options ? EXIT_usage : EXIT_program;
 }
