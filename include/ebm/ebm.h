@@ -759,7 +759,7 @@ EBM_API size_t ebm_file_count(const EbmFile *file);
 EBM_API void ebm_file_get(const EbmFile *file, size_t index, EbmNamed *ret);
 
 /* Writes arrays by extension: .npy and .csv one (of rank 1 or 2 for .csv), .npz and
- * .safetensors several.  The file appears under its name only when it is complete. */
+ * .safetensors several; several of as many rows are a .csv's columns under a header.  The file appears under its name only when it is complete. */
 EBM_API EbmStatus ebm_file_write(const char *path, const EbmNamed *arrays, size_t count,
                                  EbmReport **ret_report);
 
