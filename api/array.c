@@ -208,6 +208,16 @@ array_shape_text(uint32_t rank, const uint64_t *shape)
     return s;
 }
 
+ShapeText
+array_wanted_text(uint32_t rank, const uint64_t *shape)
+{
+    ShapeText s = array_shape_text(rank, shape), wanted = s;
+
+    if (rank % (EBM_MAX_RANK + 1) > 0)
+        snprintf(wanted.text, sizeof wanted.text, "the shape %.240s", s.text);
+    return wanted;
+}
+
 bool
 array_has_shape(const EbmArray *array, uint32_t rank, const uint64_t *shape)
 {
@@ -220,7 +230,7 @@ array_expect_shape(const EbmArray *array, const char *what, uint32_t rank,
 {
     if (array_has_shape(array, rank, shape))
         return EBM_OK;
-    return report_say(
-        ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s, found %s", what,
-        array_shape_text(rank, shape).text, array_shape_text(array->rank, array->shape).text);
+    return report_say(ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected %s, found %s", what,
+                      array_wanted_text(rank, shape).text,
+                      array_shape_text(array->rank, array->shape).text);
 }

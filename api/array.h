@@ -39,6 +39,8 @@ typedef struct ShapeText {
     char text[256];
 } ShapeText;
 ShapeText array_shape_text(uint32_t rank, const uint64_t *shape);
+/* What is expected: "the shape [3, 4]", or "a number". */
+ShapeText array_wanted_text(uint32_t rank, const uint64_t *shape);
 
 bool array_has_shape(const EbmArray *array, uint32_t rank, const uint64_t *shape);
 

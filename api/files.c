@@ -131,6 +131,73 @@ write_table(const char *path, const RtArray *a, RtError *error)
     return false;
 }
 
+/* "x[0, 1]" for element e of a row, or the array's own name where a row is a number; NULL
+ * without memory. */
+static char *
+column_name(const RtNamed *n, uint64_t e)
+{
+    RtArray row = {.type = n->array.type, .rank = n->array.rank - 1};
+    char place[RT_PLACE], *text = NULL;
+
+    memcpy(row.shape, n->array.shape + 1, row.rank * sizeof *row.shape);
+    rt_array_place(&row, e, place, sizeof place);
+    return asprintf(&text, "%s%s", n->name, place) < 0 ? NULL : text;
+}
+
+static uint64_t
+row_size(const RtArray *a)
+{
+    return a->shape[0] ? rt_array_count(a) / a->shape[0] : 0;
+}
+
+static bool
+write_rows(RtCsvWriter *writer, const RtNamed *named, size_t count, double *row, RtError *error)
+{
+    for (uint64_t i = 0; i < named[0].array.shape[0]; i++) {
+        size_t k = 0;
+        for (size_t a = 0; a < count; a++)
+            for (uint64_t n = row_size(&named[a].array), e = 0; e < n; e++)
+                row[k++] = rt_array_get(&named[a].array, i * n + e);
+        if (!rt_csv_row(writer, row, error))
+            return false;
+    }
+    return true;
+}
+
+/* Arrays of as many rows side by side, under their names. */
+static bool
+write_columns(const char *path, const RtNamed *named, size_t count, RtError *error)
+{
+    RtCsvWriter writer;
+    size_t columns = 0, k = 0;
+    bool done = true;
+
+    for (size_t a = 0; a < count; columns += row_size(&named[a++].array))
+        if (named[a].array.rank < 1 || named[a].array.shape[0] != named[0].array.shape[0])
+            return rt_fail(error, RT_SHAPE, "'%s': '%s' and '%s' differ in their rows", path,
+                           named[0].name, named[a].name);
+    char **names = calloc(columns + 1, sizeof *names);
+    double *row = calloc(columns + 1, sizeof *row);
+    for (size_t a = 0; names && done && a < count; a++)
+        for (uint64_t n = row_size(&named[a].array), e = 0; done && e < n; e++)
+            done = (names[k++] = column_name(&named[a], e)) != NULL;
+    if (!names || !row || !done)
+        done = rt_fail_memory(error, path, columns * sizeof *row);
+    done = done && rt_csv_open(&writer, path, (const char *const *)names, columns,
+                               named[0].array.type == RT_f32, error);
+    if (done && !write_rows(&writer, named, count, row, error)) {
+        rt_csv_discard(&writer);
+        done = false;
+    } else if (done) {
+        done = rt_csv_commit(&writer, error);
+    }
+    for (size_t i = 0; names && i < columns; i++)
+        free(names[i]);
+    free(names);
+    free(row);
+    return done;
+}
+
 static bool
 is_table(const char *path)
 {
@@ -149,6 +216,8 @@ write_arrays(const char *path, const RtNamed *named, size_t count, RtError *erro
         return rt_fail(error, RT_ARGUMENT,
                        "'%s': expected a name that ends in .npy, .npz, .csv or .safetensors",
                        path);
+    if (!npy && count > 1)
+        return write_columns(path, named, count, error);
     if (count != 1)
         return rt_fail(error, RT_ARGUMENT,
                        "'%s': holds one array, and %zu are to be written; .npz holds several",

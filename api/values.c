@@ -204,11 +204,13 @@ values_in_range(const RtArray *value, const ProgramData *d, RtError *error)
         return true;
     for (uint64_t i = 0; i < rt_array_count(value); i++) {
         double v = rt_array_get(value, i);
-        if (outside(v, d))
-            return rt_fail(error, RT_RANGE,
-                           "'%s': element %llu is %g, and its range is %c%g, %g%c", d->name,
-                           (unsigned long long)i, v, d->low_open ? '(' : '[', d->low, d->high,
-                           d->high_open ? ')' : ']');
+        if (outside(v, d)) {
+            char place[RT_PLACE];
+            rt_array_place(value, i, place, sizeof place);
+            return rt_fail(error, RT_RANGE, "'%s': %s%s%s%g, and its range is %c%g, %g%c",
+                           d->name, *place ? "element " : "", place, *place ? " is " : "", v,
+                           d->low_open ? '(' : '[', d->low, d->high, d->high_open ? ')' : ']');
+        }
     }
     return true;
 }
@@ -221,8 +223,8 @@ set_bound(Values *v, Bound *b, const EbmArray *array, EbmReport **ret_report)
 
     if (!shape_ends(array, is_each(b), b->type))
         return report_say(
-            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected the shape %s%s, found %s",
-            b->name, array_shape_text(b->type.rank, shape_of(b->type).extent).text,
+            ret_report, EBM_SHAPE_ERROR, NULL, "'%s': expected %s%s, found %s", b->name,
+            array_wanted_text(b->type.rank, shape_of(b->type).extent).text,
             is_each(b) ? " for each" : "", array_shape_text(array->rank, array->shape).text);
     if (!array_convert(array, b->name, rt_type_of((EbmDType)b->type.dtype), &value, &error) ||
         !values_in_range(&value, b->range, &error)) {

@@ -96,6 +96,38 @@ find_reports(Elab *e, Moves *m, const Body *body)
     return true;
 }
 
+static bool
+is_part_of(const Expr *x, const char *name)
+{
+    while (x->kind == EXPR_INDEX || x->kind == EXPR_MEMBER)
+        x = x->left;
+    return x->kind == EXPR_NAME && x->name == name;
+}
+
+static bool
+assigns(const Body *body, const char *name)
+{
+    for (uint32_t i = 0; body && i < body->n_stmts; i++) {
+        const Stmt *s = body->stmts[i];
+        for (uint32_t k = 0; k < s->n_targets; k++)
+            if (is_part_of(s->targets[k], name))
+                return true;
+        if (assigns(s->body, name) || assigns(s->other, name))
+            return true;
+    }
+    return false;
+}
+
+/* What never assigns it moves nothing, and is a slip. */
+static bool
+check_moves(Elab *e, const Moves *m, const Body *body)
+{
+    if (assigns(body, m->moved->name))
+        return true;
+    complain(e, elab_never_moves, m->decl->name_span, m->decl->name, m->moved->name);
+    return false;
+}
+
 /* The step stands last. */
 static bool
 find_step(Elab *e, Moves *m)
@@ -111,7 +143,8 @@ find_step(Elab *e, Moves *m)
             return false;
         }
     }
-    return find_reports(e, m, m->step ? m->step->body : body);
+    body = m->step ? m->step->body : body;
+    return check_moves(e, m, body) && find_reports(e, m, body);
 }
 
 bool

@@ -88,9 +88,8 @@ convert_element(const RtArray *from, RtArray *to, uint64_t i)
     return real_to_integer(rt_array_get(from, i), &integer) && put_integer(to, i, integer);
 }
 
-/* "[2,0,1]" for the flat index i. */
-static void
-print_index(const RtArray *array, uint64_t i, char *text, size_t size)
+void
+rt_array_place(const RtArray *array, uint64_t i, char *text, size_t size)
 {
     uint64_t index[RT_MAX_RANK] = {0};
     size_t used = 0;
@@ -99,21 +98,29 @@ print_index(const RtArray *array, uint64_t i, char *text, size_t size)
     for (unsigned a = array->rank; a-- > 0; i /= array->shape[a])
         index[a] = i % array->shape[a];
     for (unsigned a = 0; a < array->rank && used < size; a++)
-        used += (size_t)snprintf(text + used, size - used, "%c%llu%s", a ? ',' : '[',
+        used += (size_t)snprintf(text + used, size - used, "%s%llu%s", a ? ", " : "[",
                                  (unsigned long long)index[a], a + 1 == array->rank ? "]" : "");
+}
+
+/* As the language calls it, which has one type of whole numbers. */
+static const char *
+type_word(RtType type)
+{
+    return type == RT_i32 ? "int" : rt_type_name(type);
 }
 
 static bool
 fail_element(const RtArray *from, RtType type, uint64_t i, const char *what, RtError *error)
 {
-    char place[RT_MAX_RANK * 22];
+    char place[RT_PLACE];
 
-    print_index(from, i, place, sizeof place);
+    rt_array_place(from, i, place, sizeof place);
+    const char *element = *place ? "element " : "", *is = *place ? " is " : "";
     if (is_real(from->type))
-        return rt_fail(error, RT_RANGE, "'%s': element %s is %.17g, which %s cannot hold", what,
-                       place, rt_array_get(from, i), rt_type_name(type));
-    return rt_fail(error, RT_RANGE, "'%s': element %s is %lld, which %s cannot hold", what,
-                   place, (long long)get_integer(from, i), rt_type_name(type));
+        return rt_fail(error, RT_RANGE, "'%s': %s%s%s%.17g, which %s cannot hold", what,
+                       element, place, is, rt_array_get(from, i), type_word(type));
+    return rt_fail(error, RT_RANGE, "'%s': %s%s%s%lld, which %s cannot hold", what, element,
+                   place, is, (long long)get_integer(from, i), type_word(type));
 }
 
 size_t

@@ -48,6 +48,10 @@ typedef struct RtNamed {
 size_t rt_type_size(RtType type);
 const char *rt_type_name(RtType type);
 
+/* "[2, 0, 1]" for the flat index i, in room for RT_PLACE characters; nothing of a number. */
+enum { RT_PLACE = RT_MAX_RANK * 22 + 1 };
+void rt_array_place(const RtArray *array, uint64_t i, char *text, size_t size);
+
 /* The number of elements, or false when their bytes cannot be addressed.  An axis of size 0
  * makes an empty array whatever the others are, but the others must not overflow either. */
 bool rt_shape_bytes(RtType type, unsigned rank, const uint64_t *shape, size_t *ret_bytes);

@@ -23,8 +23,8 @@ typedef struct Table {
     char separator;          /* ' ' stands for any blanks */
     unsigned long long line; /* from 1 */
 
-    const char *wanted; /* the name of the only column to keep, or NULL */
-    size_t keep;        /* its number from 0 */
+    const char *wanted; /* the name of the column to keep, or of an array's; or NULL */
+    size_t keep, kept;  /* the first from 0, and how many */
     size_t columns;     /* 0 before the first row */
     double *value;
     size_t count, room;
@@ -250,7 +250,7 @@ read_row(Table *table, const char *at, const char *end)
     for (; !last; column++) {
         if (!take_cell(table, &at, end, &cell, &last))
             return fail_cell(table, cell, column, "a quote is not closed in");
-        if (table->wanted && column != table->keep)
+        if (table->wanted && (column < table->keep || column >= table->keep + table->kept))
             continue;
         if (table->columns && column >= table->columns)
             continue; /* counted only, for the message below */
@@ -262,7 +262,8 @@ read_row(Table *table, const char *at, const char *end)
     return check_columns(table, column);
 }
 
-/* Whether a cell's text is `name`; a doubled quote stands for one. */
+/* Whether a cell's text is `name`, or that of an element of it, as x[0] of x; a doubled quote
+ * stands for one. */
 static bool
 names(Cell cell, const char *name)
 {
@@ -270,7 +271,7 @@ names(Cell cell, const char *name)
 
     for (; c < cell.end && *name && *c == *name; c++, name++)
         c += cell.quoted && *c == '"' && c + 1 < cell.end;
-    return c == cell.end && !*name;
+    return !*name && (c == cell.end || (c > cell.begin && *c == '[' && cell.end[-1] == ']'));
 }
 
 /* Tells a header from a row: in a header no cell is a number. */
@@ -285,8 +286,9 @@ examine_first(Table *table, const char *at, const char *end, bool *ret_header)
     for (; !last; column++) {
         if (!take_cell(table, &at, end, &cell, &last))
             return fail_cell(table, cell, column, "a quote is not closed in");
-        if (!found && table->wanted && names(cell, table->wanted)) {
-            table->keep = column;
+        if (table->wanted && names(cell, table->wanted)) {
+            table->keep = found ? table->keep : column;
+            table->kept += column == table->keep + table->kept;
             found = true;
         }
         if (read_number(table, cell, &x))
@@ -344,7 +346,7 @@ check_text(const Table *table)
 static bool
 make_array(const Table *table, RtArray *ret)
 {
-    size_t columns = table->wanted ? 1 : table->columns;
+    size_t columns = table->wanted ? table->kept : table->columns;
     uint64_t shape[2] = {table->count / columns, columns};
 
     if (!rt_array_create(ret, RT_f64, columns > 1 ? 2 : 1, shape, table->name, table->error))

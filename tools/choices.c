@@ -182,6 +182,15 @@ wrapper_in(const Session *s, const char *text)
     return i;
 }
 
+const Pair *
+static_in(const Session *s, const char *text)
+{
+    for (size_t i = 0; i < s->args->statics.n; i++)
+        if (has_word(text, s->args->statics.pair[i].name))
+            return &s->args->statics.pair[i];
+    return NULL;
+}
+
 void
 help_with_wrapper(size_t i)
 {

@@ -12,6 +12,9 @@ int choose_names(Session *s);    /* energy, sampler, loss, optimizer, data set *
 int choose_settings(Session *s); /* whose hyperparameter each option is */
 void close_choices(Session *s);
 
+/* The -S whose name a complaint about sizes mentions, or NULL. */
+const Pair *static_in(const Session *s, const char *text);
+
 /* `--ema` and its like set hyperparameters of optimizers that the user has not named: the one
  * that a complaint is of, if any, and the line that says which option it is. */
 size_t wrapper_in(const Session *s, const char *text);

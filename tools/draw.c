@@ -72,55 +72,6 @@ count_of(const EbmArray *a)
     return n;
 }
 
-static double
-number_at(const EbmArray *a, uint64_t i)
-{
-    switch (a->type) {
-    case EBM_TYPE_f32: return ((const float *)a->data)[i];
-    case EBM_TYPE_f64: return ((const double *)a->data)[i];
-    case EBM_TYPE_i32: return ((const int32_t *)a->data)[i];
-    case EBM_TYPE_i64: return (double)((const int64_t *)a->data)[i];
-    default: return ((const uint8_t *)a->data)[i];
-    }
-}
-
-static void
-put_number(void *table, bool narrow, uint64_t at, double v)
-{
-    if (narrow)
-        ((float *)table)[at] = (float)v;
-    else
-        ((double *)table)[at] = v;
-}
-
-/* A table: the elements of a point, then its labels. */
-static int
-write_table_file(const char *path, const Drawn *d)
-{
-    uint64_t rows = d->column[0].array.shape[0], columns = 0, at = 0;
-    EbmReport *report = NULL;
-
-    for (size_t i = 0; i < d->n; i++)
-        columns += count_of(&d->column[i].array);
-    EbmType type = d->column[0].array.type;
-    bool narrow = type == EBM_TYPE_f32; /* fewer digits; labels are small */
-    void *table = calloc(rows * columns + 1, ebm_type_size(type));
-    if (!table) {
-        complain("no memory for a table of %" PRIu64 " points", rows);
-        return EXIT_memory;
-    }
-    for (uint64_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < d->n; i++) {
-            uint64_t n = count_of(&d->column[i].array);
-            for (uint64_t e = 0; e < n; e++)
-                put_number(table, narrow, at++, number_at(&d->column[i].array, r * n + e));
-        }
-    EbmNamed all = {"data", ebm_array(type, 2, (uint64_t[]){rows, columns}, table)};
-    EbmStatus status = ebm_file_write(path, &all, 1, &report);
-    free(table);
-    return finish_report(status, report) ? EXIT_output : EXIT_done;
-}
-
 static bool
 ends_with(const char *path, const char *end)
 {
@@ -134,9 +85,14 @@ write_drawn(const char *path, const Drawn *d)
     bool several = ends_with(path, ".npz") || ends_with(path, ".safetensors");
     EbmReport *report = NULL;
 
-    if (!several && !ends_with(path, ".npy"))
-        return write_table_file(path, d);
-    EbmStatus status = ebm_file_write(path, d->column, several ? d->n : 1, &report);
+    EbmNamed one = d->column[0];
+    if (ends_with(path, ".csv") && d->n == 1) /* a point a line, however many axes it has */
+        one.array =
+            ebm_array(one.array.type, 2, (uint64_t[]){one.array.shape[0], count_of(&one.array)},
+                      one.array.data);
+    several = several || ends_with(path, ".csv");
+    EbmStatus status = d->n > 1 && several ? ebm_file_write(path, d->column, d->n, &report)
+                                           : ebm_file_write(path, &one, 1, &report);
     return finish_report(status, report) ? EXIT_output : EXIT_done;
 }
 

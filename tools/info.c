@@ -68,8 +68,8 @@ command_summary(const Args *args)
         ebm_file_get(file, i, &named);
         reshape_table(args->model, &named.array);
         if (named.array.rank < 2) {
-            complain("'%s': expected [chains, draws, ...], found %u axes", args->model,
-                     named.array.rank);
+            complain("'%s': expected [chains, draws, ...], found %u ax%s", args->model,
+                     named.array.rank, named.array.rank == 1 ? "is" : "es");
             code = EXIT_data;
         } else {
             code = print_draws(stdout, *named.name ? named.name : "x", &named.array, 0);
@@ -101,9 +101,9 @@ command_cache(const Args *args)
         code = finish_report(status, report);
     }
     if (!code)
-        printf("%s%" PRIu64 " kernels, %" PRIu64 " bytes of at most %" PRIu64 ", in %s\n",
-               clear ? "removed " : "", info.entries, info.bytes, info.limit,
-               ebm_text_data(path));
+        printf("%s%" PRIu64 " kernel%s, %" PRIu64 " bytes of at most %" PRIu64 ", in %s\n",
+               clear ? "removed " : "", info.entries, info.entries == 1 ? "" : "s", info.bytes,
+               info.limit, ebm_text_data(path));
     ebm_text_free(path);
     return code;
 }

@@ -4,6 +4,7 @@
  */
 #include "tools/session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,9 +289,18 @@ session_program(Session *s)
     EbmStatus status = ebm_program_create(&s->choice, &s->program, &report);
     bool open = mentions(report, "elab_open_static");
     size_t wrapper = wrapper_in(s, ebm_report_text(report));
+    const Pair *size = mentions(report, "elab_size") || mentions(report, "elab_require") ||
+                               mentions(report, "elab_too_large")
+                           ? static_in(s, ebm_report_text(report))
+                           : NULL;
     code = finish_report(status, report);
     if (code)
         help_with_wrapper(wrapper);
+    if (code == EXIT_program && size) {
+        fprintf(stderr, "      = help: -S %s=%s gives '%s' its value\n", size->name,
+                size->value, size->name);
+        return EXIT_usage;
+    }
     return open && help_with_statics(s) ? EXIT_usage : code;
 }
 
@@ -323,6 +333,28 @@ give_all(const Session *s, const EbmNamed *arrays, size_t n, GiveArray *give)
     return code;
 }
 
+static bool
+is_given(const Session *s, const char *column, bool first)
+{
+    for (size_t i = 0; i < s->choice.n_columns; i++)
+        if (s->columns[i].name ? strcmp(s->columns[i].name, column) == 0 : first)
+            return true;
+    return false;
+}
+
+void
+help_with_columns(const Session *s)
+{
+    size_t n = s->choice.dataset ? 0 : ebm_program_count(s->program, EBM_LIST_columns);
+
+    for (size_t i = 0; i < n; i++) {
+        EbmValueInfo v;
+        ebm_program_value(s->program, EBM_LIST_columns, i, &v);
+        if (!is_given(s, v.name, i == 0))
+            fprintf(stderr, "  = help: --data %s=FILE gives '%s'\n", v.name, v.name);
+    }
+}
+
 static int
 bind_weights(Session *s)
 {
@@ -346,6 +378,18 @@ bind_weights(Session *s)
                          : ebm_run_set_params(s->run, named, n, &report);
     free(named);
     return finish_report(status, report);
+}
+
+/* Weights that nobody trained are told, as what comes of them looks like any other result. */
+static void
+note_of_weights(const Session *s, uint64_t seed)
+{
+    if (!s->args->weights && !s->args->quiet &&
+        ebm_program_count(s->program, EBM_LIST_params) > 0)
+        fprintf(stderr,
+                "note: the weights are the initial ones, of seed %" PRIu64
+                "; --weights FILE reads trained ones\n",
+                seed);
 }
 
 static int
@@ -378,6 +422,8 @@ session_run(Session *s, const EbmRunOptions *plan)
     code = finish_report(status, report);
     code = code ? code : give_all(s, s->inputs, s->choice.n_inputs, give_input);
     code = code || s->choice.init != EBM_INIT_given ? code : bind_start(s);
+    if (!code)
+        note_of_weights(s, plan->seed);
     return code || !s->args->weights ? code : bind_weights(s);
 }
 

@@ -170,7 +170,10 @@ resume(Trainer *t)
     if (!path)
         return EXIT_done;
     EbmStatus status = ebm_training_load(t->session.training, path, &report);
-    return finish_report(status, report);
+    int code = finish_report(status, report);
+    if (code)
+        help_with_columns(&t->session);
+    return code;
 }
 
 /* ---- running */
@@ -246,6 +249,7 @@ train(Trainer *t, EbmStatus *ret_status)
         return code;
     }
     int failed = finish_report(*ret_status, report);
+    help_with_columns(&t->session);
     return t->diverged ? code : failed; /* what there is is written */
 }
 
@@ -343,6 +347,15 @@ say_how_to_resume(const Trainer *t)
         fprintf(stderr, "ebmc: stopped before step %" PRIu64 "\n", step);
 }
 
+/* The checkpoint could not be written. */
+static void
+say_where_weights_are(const Trainer *t)
+{
+    if (t->weights)
+        fprintf(stderr, "ebmc: the weights before step %" PRIu64 " were written to '%s'\n",
+                ebm_training_step(t->session.training), t->weights);
+}
+
 /* A step that was passed over is told even where no table is. */
 static void
 warn_of_skipped(const Trainer *t)
@@ -374,9 +387,12 @@ finish(Trainer *t, EbmStatus status, bool saves)
     int code = weights_write(t->session.training, t->weights, &numbers, &averaged),
         saved = saves ? save(t) : EXIT_done;
 
+    bool unsaved = !code && (saved || !saves);
     code = code ? code : saved;
     catch_nothing(); /* only now: what was learnt is on the disk */
-    if (code)
+    if (unsaved)
+        say_where_weights_are(t);
+    if (code || unsaved)
         return code;
     warn_of_skipped(t);
     if (t->session.args->json)

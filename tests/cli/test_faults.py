@@ -49,6 +49,16 @@ class Disk(Case):
                         preexec_fn=limit(resource.RLIMIT_FSIZE, 20000)).stderr
         self.assertRegex(err, r"^error: 'l.csv': cannot write: ")
 
+    def test_a_checkpoint_larger_than_the_weights(self):
+        plan = ("train", EXAMPLES / "moons.ebm", "--steps", 2)
+        self.ebmc(*plan, "-q", "-o", "weights.safetensors")
+        size = (self.folder / "weights.safetensors").stat().st_size
+        err = self.ebmc(*plan, "-o", "w.safetensors", "--checkpoint", "c.ckpt", code=5,
+                        preexec_fn=limit(resource.RLIMIT_FSIZE, size + 1000)).stderr
+        self.assertIn("'c.ckpt': cannot write", err)
+        self.assertIn("the weights before step 2 were written to 'w.safetensors'", err)
+        self.assertIn("w.safetensors", self.names())
+
     def test_values(self):
         self.write("p.csv", "1,2,3,4\n" * 2000)
         self.check("eval", "m.ebm", "--at", "p.csv", "--grad", "-o", "v.npz")

@@ -199,10 +199,10 @@ class Cache(Case):
         self.environment = lambda: mine
         self.assertRegex(self.ebmc("cache").stdout, r"^0 kernels, 0 bytes of at most \d+, in ")
         self.ebmc("DoubleWell", "--sampler", "langevin", "-o", "none", "-q")
-        self.assertRegex(self.ebmc("cache", "info").stdout, r"^1 kernels, [1-9]\d* bytes")
+        self.assertRegex(self.ebmc("cache", "info").stdout, r"^1 kernel, [1-9]\d* bytes")
         self.ebmc("DoubleWell", "--sampler", "langevin", "-o", "none", "-q", "--no-cache", "-O0")
-        self.assertRegex(self.ebmc("cache").stdout, r"^1 kernels")
-        self.assertRegex(self.ebmc("cache", "clear").stdout, r"^removed 1 kernels")
+        self.assertRegex(self.ebmc("cache").stdout, r"^1 kernel")
+        self.assertRegex(self.ebmc("cache", "clear").stdout, r"^removed 1 kernel,")
         self.assertRegex(self.ebmc("cache").stdout, r"^0 kernels")
 
     def test_damaged_kernels_are_made_anew(self):

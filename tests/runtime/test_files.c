@@ -668,15 +668,16 @@ test_convert(void)
             CU_ASSERT_EQUAL(rt_array_get(&y, i), value[i]);
         rt_array_clear(&y);
     }
-    CHECK_ERROR(rt_array_convert(&x, RT_u8, &y, "x", &error), error, RT_RANGE, "[1,1] is -3");
+    CHECK_ERROR(rt_array_convert(&x, RT_u8, &y, "x", &error), error, RT_RANGE, "[1, 1] is -3");
     CHECK_ERROR(rt_array_convert(&x, RT_bool, &y, "x", &error), error, RT_RANGE,
-                "[1,0] is 255");
+                "[1, 0] is 255");
     value[1] = 0.5;
-    CHECK_ERROR(rt_array_convert(&x, RT_i64, &y, "x", &error), error, RT_RANGE, "[0,1] is 0.5");
+    CHECK_ERROR(rt_array_convert(&x, RT_i64, &y, "x", &error), error, RT_RANGE,
+                "[0, 1] is 0.5");
     value[1] = 0x1p63;
-    CHECK_ERROR(rt_array_convert(&x, RT_i64, &y, "x", &error), error, RT_RANGE, "[0,1]");
+    CHECK_ERROR(rt_array_convert(&x, RT_i64, &y, "x", &error), error, RT_RANGE, "[0, 1]");
     value[1] = 0x1p31;
-    CHECK_ERROR(rt_array_convert(&x, RT_i32, &y, "x", &error), error, RT_RANGE, "[0,1]");
+    CHECK_ERROR(rt_array_convert(&x, RT_i32, &y, "x", &error), error, RT_RANGE, "[0, 1]");
     value[1] = NAN;
     CHECK_ERROR(rt_array_convert(&x, RT_i32, &y, "x", &error), error, RT_RANGE, "nan");
     value[1] = 1e39;
