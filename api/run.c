@@ -4,13 +4,20 @@
  */
 #include "api/run.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/array.h"
 #include "api/machine.h"
+#include "api/recipe.h"
+#include "api/text.h"
 #include "ir/interp.h"
 #include "runtime/cpu.h"
+
+#define KEY_FORMAT "program = %016" PRIx64 " %016" PRIx64 "\n"
+#define KEY_SCAN "program = %16" SCNx64 " %16" SCNx64 "%*1[\n]%n"
 
 /* ---- making */
 
@@ -418,6 +425,82 @@ ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *states, size_t count,
     done = done && rt_run_resume(run->run, step, view, &error);
     free(view);
     return done ? report_nothing(ret_report) : report_error(ret_report, &error);
+}
+
+/* ---- what the states belong to */
+
+/* The key of the program, then lines; NULL without memory.  All values are bound. */
+static char *
+write_recipe(const EbmRun *run, size_t *ret_size)
+{
+    RtKey key;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, ret_size);
+
+    if (!out)
+        return NULL;
+    bool done = recipe_program_key(run->kernel->program, &key);
+    if (done) {
+        fprintf(out, KEY_FORMAT, key.word[0], key.word[1]);
+        fprintf(out, "warmup = %llu\n", (unsigned long long)rt_run_plan(run->run)->warmup);
+        recipe_write(&run->values, NULL, out);
+    }
+    done = !ferror(out) && done;
+    done = fclose(out) == 0 && done;
+    if (!done) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* The two halves of a text of write_recipe. */
+static bool
+read_recipe(const char *text, Recipe *ret)
+{
+    int size = 0;
+
+    *ret = (Recipe){.lines = NULL};
+    if (sscanf(text, KEY_SCAN, &ret->program.word[0], &ret->program.word[1], &size) != 2 ||
+        size == 0)
+        return false;
+    ret->lines = text + size;
+    return true;
+}
+
+EbmStatus
+ebm_run_recipe(EbmRun *run, EbmText **ret, EbmReport **ret_report)
+{
+    size_t size = 0;
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
+
+    if (status != EBM_OK)
+        return status;
+    char *text = write_recipe(run, &size);
+    status = text ? text_give(text, size, ret, ret_report) : report_memory(ret_report);
+    free(text);
+    return status ? status : report_nothing(ret_report);
+}
+
+EbmStatus
+ebm_run_check_recipe(EbmRun *run, const char *name, const char *recipe, EbmReport **ret_report)
+{
+    Recipe there, here;
+    size_t size = 0;
+    EbmStatus status = values_bind(&run->values, NULL, ret_report);
+
+    if (status != EBM_OK)
+        return status;
+    if (!read_recipe(recipe, &there))
+        return report_say(ret_report, EBM_FORMAT_ERROR, NULL, "'%s' is not the state of a run",
+                          name);
+    char *text = write_recipe(run, &size);
+    if (!text)
+        return report_memory(ret_report);
+    read_recipe(text, &here);
+    status = recipe_compare(&there, &here, name, "run", ret_report);
+    free(text);
+    return status ? status : report_nothing(ret_report);
 }
 
 /* The conditions of the points, by exchange; NULL after an error. */

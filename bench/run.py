@@ -274,8 +274,8 @@ def watched(turn):
 def measure_threads(name, args, build):
     """Wall time of one thread and of two, in turns, each longer than a few of the runtime's ranges. A pair of turns
     during which others took a part of the machine says nothing of two cores: there is another one instead."""
-    workload = WORKLOADS[name]
-    kernels = {n: Kernel(build, workload, max(args.seconds, THREADS_SECONDS), n) for n in (1, 2)}
+    workload, kind = (WORKLOADS[name], Kernel) if name in WORKLOADS else (TRAINING[name], Trainer)
+    kernels = {n: kind(build, workload, max(args.seconds, THREADS_SECONDS), n) for n in (1, 2)}
     pairs = []
     for _ in range(3 * args.repeat):
         rate, others = {}, 0
@@ -406,7 +406,8 @@ def markdown(rows):
 
 def whole_runs(results):
     for name, t in results.get("threads", {}).items():
-        yield (f"- two threads, {name}: {number(t['two'])} {WORKLOADS[name].unit} against {number(t['one'])}, "
+        unit = (WORKLOADS.get(name) or TRAINING[name]).unit
+        yield (f"- two threads, {name}: {number(t['two'])} {unit} against {number(t['one'])}, "
                f"{t['ratio']:.2f}x{' (the machine had other work)' if t['disturbed'] else ''}")
     for name, t in results.get("first_sample", {}).items():
         yield f"- first sample, {name}: {t['cold_s']:.3f} s compiling, {t['cached_s']:.3f} s from the cache"
@@ -501,13 +502,12 @@ def main():
 
 
 def measure_whole_runs(results, args, build, tool):
-    small = [n for n in ("w1", "w7") if n in args.workloads]
-    for key, what in (("threads", lambda n: measure_threads(n, args, build)),
-                      ("first_sample", lambda n: measure_first_sample(n, args, tool))):
+    for key, names, what in (("threads", ("w1", "w7", "cd", "sm_16"), lambda n: measure_threads(n, args, build)),
+                             ("first_sample", ("w1", "w7"), lambda n: measure_first_sample(n, args, tool))):
         say(f"{key} ...")
-        done = {n: start(lambda n=n: what(n), f"{n}: {key}") for n in small}
+        done = {n: start(lambda n=n: what(n), f"{n}: {key}") for n in names if n in args.workloads}
         results[key] = {n: r for n, r in done.items() if r}
-    if "w1" in small:
+    if "w1" in args.workloads:
         memory = start(lambda: measure_memory(args, tool), "memory")
         if memory:
             results["memory"] = memory

@@ -4,6 +4,7 @@
  */
 #include "tools/session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,6 +338,28 @@ give_all(const Session *s, const EbmNamed *arrays, size_t n, GiveArray *give)
     return code;
 }
 
+static bool
+is_given(const Session *s, const char *column, bool first)
+{
+    for (size_t i = 0; i < s->choice.n_columns; i++)
+        if (s->columns[i].name ? strcmp(s->columns[i].name, column) == 0 : first)
+            return true;
+    return false;
+}
+
+void
+help_with_columns(const Session *s)
+{
+    size_t n = s->choice.dataset ? 0 : ebm_program_count(s->program, EBM_LIST_columns);
+
+    for (size_t i = 0; i < n; i++) {
+        EbmValueInfo v;
+        ebm_program_value(s->program, EBM_LIST_columns, i, &v);
+        if (!is_given(s, v.name, i == 0))
+            fprintf(stderr, "  = help: --data %s=FILE gives '%s'\n", v.name, v.name);
+    }
+}
+
 static int
 bind_weights(Session *s)
 {
@@ -360,6 +383,18 @@ bind_weights(Session *s)
                          : ebm_run_set_params(s->run, named, n, &report);
     free(named);
     return finish_report(status, report);
+}
+
+/* Weights that nobody trained are told, as what comes of them looks like any other result. */
+static void
+note_of_weights(const Session *s, uint64_t seed)
+{
+    if (!s->args->weights && !s->args->quiet &&
+        ebm_program_count(s->program, EBM_LIST_params) > 0)
+        fprintf(stderr,
+                "note: the weights are the initial ones, of seed %" PRIu64
+                "; --weights FILE reads trained ones\n",
+                seed);
 }
 
 static int
@@ -392,6 +427,8 @@ session_run(Session *s, const EbmRunOptions *plan)
     code = finish_report(status, report);
     code = code ? code : give_all(s, s->inputs, s->choice.n_inputs, give_input);
     code = code || s->choice.init != EBM_INIT_given ? code : bind_start(s);
+    if (!code)
+        note_of_weights(s, plan->seed);
     return code || !s->args->weights ? code : bind_weights(s);
 }
 

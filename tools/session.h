@@ -34,6 +34,9 @@ int session_run(Session *s, const EbmRunOptions *plan); /* compiles, binds data 
 int session_train(Session *s, const EbmTrainingOptions *plan); /* the same, for a loss */
 void session_close(Session *s);
 
+/* Says which --data would give the columns that none gives. */
+void help_with_columns(const Session *s);
+
 /* Prints a report's text and frees it; gives what the process should return. */
 int finish_report(EbmStatus status, EbmReport *report);
 

@@ -170,7 +170,10 @@ resume(Trainer *t)
     if (!path)
         return EXIT_done;
     EbmStatus status = ebm_training_load(t->session.training, path, &report);
-    return finish_report(status, report);
+    int code = finish_report(status, report);
+    if (code)
+        help_with_columns(&t->session);
+    return code;
 }
 
 /* ---- running */
@@ -246,6 +249,7 @@ train(Trainer *t, EbmStatus *ret_status)
         return code;
     }
     int failed = finish_report(*ret_status, report);
+    help_with_columns(&t->session);
     return t->diverged ? code : failed; /* what there is is written */
 }
 

@@ -57,17 +57,6 @@ stands_in_loop(const Function *f, const uint32_t *owner, uint32_t id)
     return false;
 }
 
-static bool
-yields_scalars(const Function *f, const Node *n)
-{
-    const Region *body = &f->region[n->own[0]];
-
-    for (uint32_t i = 0; i < body->n_yields; i++)
-        if (ir_type(f, body->yield[i]).rank)
-            return false;
-    return true;
-}
-
 static bool linear_region(const Function *f, RegionId r, const Region *body,
                           const int64_t *extent);
 
@@ -145,7 +134,7 @@ find_spread(const Function *f, Arena *arena)
     for (uint32_t id = 1; id < f->n; id++) {
         const Node *n = &f->node[id];
         if (n->op == OP_loop && n->attr.ints[0] && ir_loop_turns(n) > 1 &&
-            yields_scalars(f, n) && !stands_in_loop(f, owner, id))
+            !stands_in_loop(f, owner, id))
             spread[id] = (uint8_t)(1 + choose_axis(f, n));
     }
     return spread;
@@ -176,7 +165,7 @@ is_run(Emit *e, const Node *n, unsigned i, const Value *array)
     Type type = ir_type(e->f, n->arg[0]);
     const Value *last = value_at(e, n->arg[n->n_args - 1], i);
 
-    if (!last->ramp || array->chain || array->row != 1 || n->type.rank || last->index.low < 0 ||
+    if (!last->ramp || array->chain || array->row != 1 || last->index.low < 0 ||
         last->index.high + last->ramp > reach(e, type))
         return false;
     for (uint32_t k = 1; k + 1 < n->n_args; k++) {

@@ -572,6 +572,16 @@ EBM_API EbmStatus ebm_run_get_state(EbmRun *run, size_t index, const EbmArray *r
 EBM_API EbmStatus ebm_run_resume(EbmRun *run, uint64_t step, const EbmArray *states,
                                  size_t count, EbmReport **ret_report);
 
+/* What decides a run's draws besides its number of steps and chains, to be kept with its
+ * states: lines "name = value", with a key of the program and checksums of data and weights.
+ * Nothing of the machine is in it, nor threads, lanes or levels.  All values must be set. */
+EBM_API EbmStatus ebm_run_recipe(EbmRun *run, EbmText **ret, EbmReport **ret_report);
+
+/* Is `recipe`, a text of ebm_run_recipe, that of this run?  Else EBM_FORMAT_ERROR, and the
+ * message says what differs; `name` is what it calls the states. */
+EBM_API EbmStatus ebm_run_check_recipe(EbmRun *run, const char *name, const char *recipe,
+                                       EbmReport **ret_report);
+
 /* Energies, and gradients if `grad` has data, at points [n, ...x] of any numeric type: energy
  * [n] in f64 or f32, grad [n, ...x] in f32 or f64. */
 EBM_API EbmStatus ebm_run_evaluate(EbmRun *run, const EbmArray *points, const EbmArray *energy,

@@ -232,6 +232,37 @@ test_resume(void)
     }
 }
 
+/* The recipe tells runs whose draws differ, and no others: not by lanes, level nor threads. */
+static void
+test_recipe(void)
+{
+    Use use = wells("mala"), other = use;
+    EbmRunOptions p = plan(33, 20, 2);
+    EbmKernel *kernel = use_kernel(&use);
+    EbmRun *run, *same, *differs;
+    EbmText *recipe = NULL;
+    EbmReport *report = NULL;
+
+    other.lanes = 4, other.level = 0;
+    EbmKernel *again = use_kernel(&other);
+    ebm_run_create(kernel, &p, &run, NULL);
+    p.threads = 1, p.steps = 30;
+    ebm_run_create(again, &p, &same, NULL);
+    ebm_run_create(kernel, &p, &differs, NULL);
+    ebm_run_set_number(differs, EBM_OWNER_sampler, "step_size", 0.125, NULL);
+    EbmStatus status = ebm_run_recipe(run, &recipe, &report);
+    worked(status, report);
+    status = ebm_run_check_recipe(same, "s", ebm_text_data(recipe), &report);
+    worked(status, report);
+    status = ebm_run_check_recipe(differs, "s", ebm_text_data(recipe), &report);
+    refused(status, report, EBM_FORMAT_ERROR, "and 0.125 here");
+    status = ebm_run_check_recipe(run, "s", "program = 12\n", &report);
+    refused(status, report, EBM_FORMAT_ERROR, "'s' is not the state of a run");
+    ebm_text_free(recipe);
+    ebm_run_free(run), ebm_run_free(same), ebm_run_free(differs);
+    ebm_kernel_free(kernel), ebm_kernel_free(again);
+}
+
 /* Any strides, f64 for f32 draws, a window of the draws, and reports. */
 static void
 test_layout(void)
@@ -526,6 +557,7 @@ main(void)
     CU_ADD_TEST(suite, test_f64);
     CU_ADD_TEST(suite, test_two_calls);
     CU_ADD_TEST(suite, test_resume);
+    CU_ADD_TEST(suite, test_recipe);
     CU_ADD_TEST(suite, test_layout);
     CU_ADD_TEST(suite, test_cancel);
     CU_ADD_TEST(suite, test_rejected);

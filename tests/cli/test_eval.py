@@ -114,6 +114,15 @@ class Values(Case):
         self.assertEqual(drawn, again)
         self.assertEqual(len({drawn[0], other[0], given[0]}), 3)
 
+    def test_initial_weights_are_noted(self):
+        self.write("w.ebm", "energy E(x: real[1]) -> real { param a: real[1] ~ normal(0, 1)\n return sum(a * x) }\n")
+        self.write("p.csv", "1\n")
+        note = "note: the weights are the initial ones, of seed 3; --weights FILE reads trained ones\n"
+        plan = ("eval", "w.ebm", "--at", "p.csv", "--seed", 3)
+        self.assertEqual(self.ebmc(*plan).stderr, note)
+        self.assertEqual(self.ebmc(*plan, "-q").stderr, "")
+        self.assertEqual(self.ebmc("w.ebm", "--sampler", "langevin", "--seed", 3, "--steps", 2, "-o", "none").stderr, note)
+
     def test_a_condition_a_point(self):
         self.write("c.ebm", "energy C(x: real[2], given k: int, given w: real[2]) -> real {\n"
                             "    const centre: real[2, 2] = [[1.0, 0.0], [0.0, 2.0]]\n"

@@ -90,14 +90,22 @@ class Stop(Case):
         resume = ("m.ebm", "--steps", 100000000, "-o", "none", "--resume", "run.state.npz")
         for more, words in ((("--sampler", "langevin", "--chains", 17), "--seed 0 --chains 16"),
                             (("--sampler", "langevin", "--chains", 16, "--seed", 3), "--seed 0 --chains 16"),
-                            (("--sampler", "mala", "--chains", 16), "another sampler")):
+                            (("--sampler", "mala", "--chains", 16), "sampler is langevin there and mala here"),
+                            (("--sampler", "langevin", "--chains", 16, "--step-size", 0.5),
+                             "sampler.step_size is 0.01 there and 0.5 here"),
+                            (("--sampler", "langevin", "--chains", 16, "--warmup", 5),
+                             "warmup is 0 there and 5 here"),
+                            (("--sampler", "langevin", "--chains", 16, "--init", "zeros"), "another program")):
             err = self.ebmc(*resume, *more, code=3).stderr
             self.assertIn(words, err)
             self.assertTrue(err.startswith("error: "))
         err = self.ebmc(*resume, "--sampler", "langevin", "--chains", 16, "--steps", 10, code=2).stderr
         self.assertIn("the run has 10 steps, and cannot go on at", err)
-        self.write("x.ebm", "energy E(x: real[3]) -> real = sum(x)\n")
-        self.ebmc("x.ebm", *resume[1:], "--sampler", "langevin", "--chains", 16, code=3)
+        for text, words in (("energy E(x: real[8]) -> real = sqnorm(x)\n", "energy is Bowl there and E here"),
+                            (MODEL.replace("sin", "cos"), "is of another program: the text of the model")):
+            self.write("x.ebm", text)
+            err = self.ebmc("x.ebm", *resume[1:], "--sampler", "langevin", "--chains", 16, code=3).stderr
+            self.assertIn(words, err)
         whole = (self.folder / "run.state.npz").read_bytes()
         for size in (0, 10, len(whole) // 2, len(whole) - 1):
             self.write("run.state.npz", whole[:size])

@@ -326,6 +326,21 @@ class Checkpoints(Train):
         if again.returncode:  # it was read whole, and had come further
             self.assertIn("stands before step", again.stderr)
 
+    def test_a_table_of_a_data_set_is_read_back(self):
+        self.write("l.ebm", """energy E(x: real[2], given label: int in 0..8) -> real {
+    param a: real[8] ~ normal(0, 1)
+    return exp(a[label]) * sqnorm(x)
+}
+loss l[S...](E: energy(real[S...]), x: real[S...]) -> real = E(x)
+""")
+        for name in ("d.csv", "d.npz"):
+            self.ebmc("sample", "gaussian_mixture", "-n", 40, "-q", "-o", name)
+        self.assertTrue((self.folder / "d.csv").read_text().startswith("x[0],x[1],label\n"))
+        for name in ("d.csv", "d.npz"):
+            self.ebmc("train", "l.ebm", "--loss", "l", "--data", f"x={name}:x", "--data", f"label={name}:label",
+                      "--batch", 8, "--steps", 5, "-q", "-o", name + ".safetensors")
+        self.assertEqual(*((self.folder / f"d.{end}.safetensors").read_bytes() for end in ("csv", "npz")))
+
     def test_of_another_training(self):
         self.train("--steps", 5, "--checkpoint", "c.ckpt")
         self.write("y.npy", points(300, seed=1))
