@@ -126,11 +126,14 @@ static int
 check_recipe(const Session *s, const EbmArray *recipe, const char *path)
 {
     size_t size = recipe->type == EBM_TYPE_u8 && recipe->rank == 1 ? recipe->shape[0] : 0;
-    char *text = strndup(size ? recipe->data : "", size);
+    char *text = malloc(size + 1);
     EbmReport *report = NULL;
 
     if (!text)
         return EXIT_memory;
+    if (size)
+        memcpy(text, recipe->data, size);
+    text[size] = '\0';
     EbmStatus status = ebm_run_check_recipe(s->run, path, text, &report);
     free(text);
     return finish_report(status, report);
