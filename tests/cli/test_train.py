@@ -253,7 +253,7 @@ class Logs(Train):
         """Killed, a training has logged every step before its last checkpoint."""
         command = [EBMC, *self.plan, "--steps", 10**7, "--checkpoint", "c", "--checkpoint-every", 40, "--log", "l.csv"]
         p = subprocess.Popen([*map(str, command), "-q", "-o", "none"], cwd=self.folder, env=self.environment())
-        while not (self.folder / "c").exists():
+        while not ((self.folder / "c").exists() and (self.folder / "c").stat().st_size):  # it is tried out empty
             self.assertIsNone(p.poll())
             time.sleep(0.001)
         p.kill()
