@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "api/recipe.h"
+#include "api/text.h"
 
 /* Text of its own, or NULL without memory. */
 static char *
@@ -19,13 +20,7 @@ write_recipe(const EbmTraining *t)
     if (!out)
         return NULL;
     recipe_write(&t->values, t->column, out);
-    bool done = !ferror(out);
-    done = fclose(out) == 0 && done;
-    if (!done) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return text_close(out, &text);
 }
 
 static EbmStatus

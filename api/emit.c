@@ -73,10 +73,8 @@ give_module(const Module *m, EbmText **ret, EbmReport **ret_report)
     if (!out)
         return report_memory(ret_report);
     ir_print(m, out);
-    bool done = !ferror(out);
-    done = fclose(out) == 0 && done;
-    EbmStatus status =
-        done ? text_give(text, size, ret, ret_report) : report_memory(ret_report);
+    EbmStatus status = text_close(out, &text) ? text_give(text, size, ret, ret_report)
+                                              : report_memory(ret_report);
     free(text);
     return status;
 }

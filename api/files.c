@@ -11,6 +11,7 @@
 
 #include "api/array.h"
 #include "api/report.h"
+#include "api/text.h"
 
 struct EbmFile {
     RtNamed *named;
@@ -123,10 +124,7 @@ element_name(const char *name, uint32_t rank, const uint64_t *shape, uint64_t e)
     for (uint32_t i = 0; i < rank; i++)
         fprintf(out, "%s%llu%s", i == 0 ? "[" : ",", (unsigned long long)index[i],
                 i + 1 == rank ? "]" : "");
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return text_close(out, &text);
 }
 
 static void

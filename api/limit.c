@@ -11,6 +11,7 @@
 
 #include "api/cache.h"
 #include "api/run.h"
+#include "api/text.h"
 #include "runtime/cpu.h"
 #include "runtime/speed.h"
 
@@ -86,10 +87,7 @@ figures_text(const Figures *f, size_t *ret_size)
     fprintf(out, "%s%u\n", head, f->threads);
     write_speed(out, &f->one);
     write_speed(out, &f->all);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return text_close(out, &text);
 }
 
 static EbmStatus

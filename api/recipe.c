@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/text.h"
 #include "base/hash.h"
 #include "base/text.h"
 
@@ -166,12 +167,12 @@ recipe_program_key(const EbmProgram *program, RtKey *ret)
     if (!out)
         return false;
     ir_print(program->program.module, out);
-    bool done = !ferror(out);
-    done = fclose(out) == 0 && done;
-    for (unsigned i = 0; done && i < 2; i++)
+    if (!text_close(out, &text))
+        return false;
+    for (unsigned i = 0; i < 2; i++)
         ret->word[i] = hash_bytes(UINT64_C(0x13198A2E03707344) * (i + 1), text, size);
     free(text);
-    return done;
+    return true;
 }
 
 /* ---- what differs */

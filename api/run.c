@@ -445,13 +445,10 @@ write_recipe(const EbmRun *run, size_t *ret_size)
         fprintf(out, "warmup = %llu\n", (unsigned long long)rt_run_plan(run->run)->warmup);
         recipe_write(&run->values, NULL, out);
     }
-    done = !ferror(out) && done;
-    done = fclose(out) == 0 && done;
-    if (!done) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    if (text_close(out, &text) && done)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* The two halves of a text of write_recipe. */

@@ -15,6 +15,18 @@ struct EbmText {
     char data[];
 };
 
+char *
+text_close(FILE *out, char **text)
+{
+    bool done = !ferror(out);
+
+    done = fclose(out) == 0 && done;
+    if (done)
+        return *text;
+    free(*text);
+    return *text = NULL;
+}
+
 EbmText *
 text_copy(const char *data, size_t size)
 {
